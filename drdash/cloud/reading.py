@@ -1,0 +1,230 @@
+"""From an item's JSON to its record, and tolerant: a value that is not listed survives as it came, a field of the wrong
+type reads as absent, and only an item without a ``uuid`` is refused.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from drdash.cloud.records import (
+    ActiveFailover,
+    AutomatedTest,
+    Disk,
+    Issue,
+    Link,
+    RecoveryPoint,
+    Rpo,
+    Run,
+    Server,
+    Site,
+    Vm,
+)
+from drdash.cloud.words import OpenEnum, Readiness, Rel, ServerStatus, ServerType, Severity, SiteStatus, VmStatus
+
+_Word = TypeVar("_Word", bound=OpenEnum)
+
+
+class Malformed(ValueError):
+    """An item that cannot be read at all; the message says what is wrong with it."""
+
+
+def server(item: bytes | msgspec.Raw) -> Server:
+    """Read one item of GET /servers. Raises Malformed when it is not an object with a ``uuid``."""
+    it = _item(item)
+    recovery = _object(it, "recovery") or {}
+    primary = _object(it, "primary") or {}
+    active = _object(recovery, "active_failover")
+    return Server(
+        uuid=_uuid(it),
+        name=_text(it, "name"),
+        description=_text(it, "description"),
+        type=_word(ServerType, it, "type"),
+        status=_word(ServerStatus, it, "status"),
+        site_uuid=_text(it, "site_uuid"),
+        task_uuid=_text(it, "task_uuid"),
+        public_ip=_text(it, "public_ip"),
+        created_at=_time(it, "created_at"),
+        vm=_vm(_object(it, "vm")),
+        issues=_issues(it.get("_issues")),
+        links=_links(it.get("_links")),
+        resource_id=_text(recovery, "resource_id"),
+        ip_mapped=_text(recovery, "ip_mapped"),
+        active_failover=None
+        if active is None
+        else ActiveFailover(id=_text(active, "id"), vault_id=_text(active, "vault_id")),
+        test_failover=_run(_object(recovery, "test_failover")),
+        automated_test=_automated_test(_object(recovery, "automated_test_failover")),
+        rpo=_rpo(_object(it, "rpo") or _object(recovery, "rpo")),
+        vault_id=_text(primary, "vault_id"),
+        json=msgspec.json.encode(it, order="sorted"),
+    )
+
+
+def site(item: bytes | msgspec.Raw) -> Site:
+    """Read one item of GET /sites, or the body of GET /sites/{uuid}. Raises Malformed as ``server`` does."""
+    it = _item(item)
+    return Site(
+        uuid=_uuid(it),
+        tenant_uuid=_text(it, "tenant_uuid"),
+        status=_word(SiteStatus, it, "status"),
+        readiness=_word(Readiness, it, "failover_readiness"),
+        default=default if isinstance(default := it.get("default"), bool) else None,
+        deleted_at=_time(it, "deleted_at"),
+        task_uuid=_text(it, "task_uuid"),
+        issues=_issues(it.get("_issues")),
+        links=_links(it.get("_links")),
+        json=msgspec.json.encode(it, order="sorted"),
+    )
+
+
+def _item(item: bytes | msgspec.Raw) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(item)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed("an item is not JSON") from error
+    if not isinstance(value, dict):
+        raise Malformed("an item is not an object")
+    without_uri: dict[str, Any] = _without_backup_uri(value)
+    return without_uri
+
+
+def _without_backup_uri(value: Any) -> Any:
+    """``backup_uri`` carries account and storage details that nobody here needs: it goes no further, at any depth."""
+    if isinstance(value, dict):
+        return {key: _without_backup_uri(inner) for key, inner in value.items() if key.lower() != "backup_uri"}
+    if isinstance(value, list):
+        return [_without_backup_uri(inner) for inner in value]
+    return value
+
+
+def _uuid(it: Mapping[str, Any]) -> str:
+    if not (uuid := _text(it, "uuid").strip()):
+        raise Malformed("an item has no uuid")
+    return uuid
+
+
+def _text(it: Mapping[str, Any], name: str) -> str:
+    value = it.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _object(it: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    value = it.get(name)
+    return value if isinstance(value, dict) else None
+
+
+def _whole(it: Mapping[str, Any], name: str) -> int | None:
+    value = it.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _number(it: Mapping[str, Any], name: str) -> float | None:
+    value = it.get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _word(kind: type[_Word], it: Mapping[str, Any], name: str) -> _Word | None:
+    value = _text(it, name)
+    return kind(value) if value else None
+
+
+def _time(it: Mapping[str, Any], name: str) -> datetime | None:
+    try:
+        value = datetime.fromisoformat(_text(it, name))
+    except ValueError:
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _issues(value: Any) -> tuple[Issue, ...] | None:
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        return None
+    return tuple(_issue(entry) for entry in value)
+
+
+def _issue(entry: Mapping[str, Any]) -> Issue:
+    error = _object(entry, "error") or {}
+    tasks = (_object(error, "context") or {}).get("task_uuids")
+    link = entry.get("link")
+    return Issue(
+        code=_text(error, "code"),
+        message=_text(error, "message"),
+        severity=Severity(_text(entry, "severity").upper()),
+        link=None if link is None else Rel(link if isinstance(link, str) else repr(link)),
+        domain=_text(entry, "domain"),
+        target=_text(entry, "target"),
+        task_uuids=tuple(task for task in tasks if isinstance(task, str)) if isinstance(tasks, list) else (),
+    )
+
+
+def _links(value: Any) -> tuple[Link, ...] | None:
+    if not isinstance(value, list) or not all(isinstance(entry, dict) and _text(entry, "rel") for entry in value):
+        return None
+    return tuple(Link(rel=Rel(entry["rel"]), href=_text(entry, "href"), type=_text(entry, "type")) for entry in value)
+
+
+def _vm(vm: Mapping[str, Any] | None) -> Vm | None:
+    if vm is None:
+        return None
+    storage = vm.get("storage")
+    return Vm(
+        status=_word(VmStatus, vm, "status"),
+        cpu=_whole(vm, "cpu"),
+        ram_mb=_whole(vm, "ram_mb"),
+        os=_text(vm, "os"),
+        storage=tuple(
+            Disk(
+                id=_text(disk, "id"),
+                size_gb=_number(disk, "size_gb"),
+                protected=kept if isinstance(kept := disk.get("protected"), bool) else None,
+            )
+            for disk in (storage if isinstance(storage, list) else [])
+            if isinstance(disk, dict)
+        ),
+    )
+
+
+def _recovery_point(point: Mapping[str, Any] | None) -> RecoveryPoint | None:
+    if point is None:
+        return None
+    return RecoveryPoint(
+        backup_id=_text(point, "backup_id"), archive_id=_text(point, "archive_id"), vault_id=_text(point, "vault_id")
+    )
+
+
+def _run(run: Mapping[str, Any] | None) -> Run | None:
+    if run is None:
+        return None
+    return Run(
+        last_start=_time(run, "last_start"),
+        last_task_uuid=_text(run, "last_task_uuid"),
+        recovery_point=_recovery_point(_object(run, "recovery_point")),
+    )
+
+
+def _automated_test(test: Mapping[str, Any] | None) -> AutomatedTest | None:
+    if test is None:
+        return None
+    return AutomatedTest(
+        schedule=_text(test, "schedule"),
+        last_status=_text(test, "last_status"),
+        last_start=_time(test, "last_start"),
+        next_start=_time(test, "next_start"),
+        last_task_uuid=_text(test, "last_task_uuid"),
+        timeout=_whole(test, "timeout"),
+        screenshot_link=_text(test, "screenshot_link"),
+        screenshot_preview_link=_text(test, "screenshot_preview_link"),
+        recovery_point=_recovery_point(_object(test, "recovery_point")),
+    )
+
+
+def _rpo(rpo: Mapping[str, Any] | None) -> Rpo | None:
+    if rpo is None:
+        return None
+    return Rpo(
+        status=_text(rpo, "status"),
+        threshold_seconds=_whole(rpo, "threshold_seconds"),
+        ratio=_number(rpo, "ratio"),
+    )
