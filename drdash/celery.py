@@ -1,0 +1,13 @@
+"""The clock: a tick each second. A message that is late is worthless, so it expires."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "drdash.settings")
+
+app = Celery("drdash")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_schedule = {
+    "tick": {"task": "drdash.tick", "schedule": 1.0, "options": {"expires": 1.0}},
+}

@@ -1,0 +1,56 @@
+"""What has to be settled before Django reads its settings: the data folder, and the keys in it."""
+
+import base64
+import os
+import secrets
+from pathlib import Path
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+KEYS = {"DRDASH_SECRET_KEY": "secret_key", "DRDASH_ENCRYPTION_KEYS": "encryption_keys"}
+
+
+def data_dir() -> Path:
+    """DRDASH_DATA_DIR, or var/ beside the program."""
+    given = os.environ.get("DRDASH_DATA_DIR", "").strip()
+    return Path(given).expanduser().resolve() if given else BASE_DIR / "var"
+
+
+def key(name: str) -> str:
+    """The key called `name`: from the environment, else from the data folder's file, else empty."""
+    if given := os.environ.get(name, "").strip():
+        return given
+    try:
+        return (data_dir() / "keys" / KEYS[name]).read_text("ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def prepare(command: str) -> None:
+    """Settle a manage.py command's environment: the demo has a folder of its own; it and `up` make missing keys."""
+    if command == "demo":
+        os.environ["DRDASH_DATA_DIR"] = str(data_dir() / "demo")
+    if command in {"demo", "up"}:
+        make_missing_keys(data_dir() / "keys")
+
+
+def make_missing_keys(folder: Path) -> None:
+    """Write each key that neither the environment nor `folder` has, once, readable by its owner alone."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, made in (
+        ("DRDASH_SECRET_KEY", secrets.token_urlsafe(64)),
+        ("DRDASH_ENCRYPTION_KEYS", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()),
+    ):
+        if key(name):
+            continue
+        # Written whole under another name first: a key must never be half there, nor replaced.
+        draft = folder / f".{KEYS[name]}.{os.getpid()}"
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(made + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, folder / KEYS[name])
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()

@@ -1,0 +1,1 @@
+"""What is done: the guard, the action protocol, the following of outcomes, and the record of both."""

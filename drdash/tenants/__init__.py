@@ -1,0 +1,1 @@
+"""Who is watched, through which credential, and who may see and act."""

