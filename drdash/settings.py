@@ -54,7 +54,7 @@ def encryption_keys() -> list[str]:
             refuse(
                 "DRDASH_ENCRYPTION_KEYS",
                 f"has no valid key at place {number}: each is 32 random bytes in URL-safe base64, the newest first. "
-                "Make one with python -c 'from cryptography.fernet import Fernet as F; print(F.generate_key().decode())'.",
+                "Make one with python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key())'.",
             )
     return keys
 
@@ -67,7 +67,7 @@ def secret_key() -> str:
 
 
 def hosts(name: str) -> list[str]:
-    given = [one.strip().lower() for one in env.str(name, "").split(",") if one.strip()]
+    given = [one.strip().lower() for one in text(name).split(",") if one.strip()]
     for one in given:
         if "/" in one or "*" in one or " " in one or one.count(":") == 1:
             refuse(name, f"has {one!r}: list names of hosts only, with commas between them, no scheme and no port.")
