@@ -1,0 +1,81 @@
+"""Why an action may not go, or not without a nod: each reason in words, with what to do about it."""
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+
+class Remedy(StrEnum):
+    """What the operator can do: wait until it passes, fix it, or ask someone with more rights."""
+
+    WAIT = "wait"
+    FIX = "fix"
+    ASK = "ask"
+
+
+class Mark(IntEnum):
+    """What one row of the guard's table says; the highest decides."""
+
+    FREE = 0
+    ACKNOWLEDGE = 1
+    GLASS = 2
+    BLOCK = 3
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One row of the table that applies. ``code`` is the cloud's for its issues, else one of ``OWN_REASONS``."""
+
+    code: str
+    message: str
+    remedy: Remedy
+    mark: Mark
+    task_uuids: tuple[str, ...] = ()
+
+
+OWN_REASONS: dict[str, tuple[str, Remedy]] = {
+    "ServerGone": ("The cloud no longer lists this server.", Remedy.ASK),
+    "NotRecovery": ("Only recovery servers fail over.", Remedy.ASK),
+    "NotOffered": ("The cloud does not offer this action for the server.", Remedy.ASK),
+    "RoleViewer": ("Your role may look, not act. An operator or an admin can do this.", Remedy.ASK),
+    "RoleOperator": ("Your role may start and stop tests only. An admin can do this.", Remedy.ASK),
+    "LinksUnknown": ("The cloud did not say which actions the server offers.", Remedy.WAIT),
+    "IssuesUnknown": ("The cloud did not say which issues the server has.", Remedy.WAIT),
+    "SeverityUnknown": ("The cloud reports an issue of a severity that is not known.", Remedy.ASK),
+    "SiteNotProvisioned": ("The site is not provisioned.", Remedy.WAIT),
+    "SiteUnknown": ("The server's site is not known.", Remedy.ASK),
+    "SiteUnread": ("The server's site could not be read.", Remedy.WAIT),
+    "SiteIssuesUnknown": ("The cloud did not say which issues the site has.", Remedy.WAIT),
+    "ReadinessWarning": ("The site is ready only with caution.", Remedy.FIX),
+    "ReadinessError": ("The site is not ready for failover.", Remedy.FIX),
+    "ReadinessUnknown": ("The site's readiness is not known.", Remedy.WAIT),
+    "NothingToStop": ("No failover is running.", Remedy.WAIT),
+    "TestRunning": ("A test failover is running.", Remedy.WAIT),
+    "ProductionRunning": ("A production failover is running.", Remedy.ASK),
+    "ProductionStop": ("This stops production: what the running machine wrote will be lost.", Remedy.ASK),
+    "Unsettled": ("The server is between two states, and no task is named that would lead it out.", Remedy.WAIT),
+    "StatusBusy": ("The server is doing something else.", Remedy.WAIT),
+    "TaskRunning": ("A task is running on the server.", Remedy.WAIT),
+    "StatusUnknown": ("The server's status is not known.", Remedy.ASK),
+    "ReadFailed": ("The cloud could not be asked just now.", Remedy.WAIT),
+    "OurActionOpen": ("An action sent from here is not finished.", Remedy.WAIT),
+    "OurStartUnknown": ("The outcome of a start sent from here is unknown. A person has to look.", Remedy.ASK),
+    "OurStopUnknown": ("The outcome of a stop sent from here is unknown. A person has to look.", Remedy.ASK),
+}
+
+START_ONLY = ("Quota", "Subscription", "ServerNotLicensed", "BaseDrTest", "CloudConnection")
+
+_WAIT = ("ResourceBusy", "SiteNotReady", "ServerNotReady")
+_FIX = ("VPN", "CloudConnection")
+
+
+def own(code: str, mark: Mark, *, message: str = "", task_uuids: tuple[str, ...] = ()) -> Reason:
+    """A reason of the guard's own; ``message`` replaces the usual words where more is known."""
+    words, remedy = OWN_REASONS[code]
+    return Reason(code, message or words, remedy, mark, task_uuids)
+
+
+def remedy_of(code: str) -> Remedy:
+    """Who can clear an issue of the cloud: unknown codes are for someone with more rights."""
+    if code in _WAIT:
+        return Remedy.WAIT
+    return Remedy.FIX if code.startswith(_FIX) else Remedy.ASK

@@ -1,0 +1,61 @@
+"""Credentials, the tenants watched through them, and who may see and act."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Lower
+
+from drdash.tenants.roles import Role
+from drdash.tenants.secrets import seal
+
+
+class Credential(models.Model):
+    """One set of API credentials at one cloud. The secret is sealed; it is never shown again."""
+
+    name = models.CharField(max_length=200)
+    cloud = models.URLField(max_length=500, help_text="The cloud's root, such as https://eu2-cloud.example.com")
+    grant = models.CharField(max_length=40, default="client_credentials", editable=False)
+    client_id = models.CharField(max_length=200)
+    sealed_secret = models.TextField(editable=False)
+    is_simulator = models.BooleanField(default=False, editable=False)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def keep_secret(self, secret: str) -> None:
+        """Seal the secret into the record; save it yourself."""
+        self.sealed_secret = seal(secret)
+
+
+class Tenant(models.Model):
+    """One customer whose estate is watched: the unit of polling, of permissions and of keys in Redis."""
+
+    name = models.CharField(max_length=200, unique=True)
+    uuid = models.CharField(max_length=100, blank=True, help_text="The tenant's id at the cloud, where it is known.")
+    credential = models.ForeignKey(Credential, on_delete=models.PROTECT, related_name="tenants")
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("uuid"), "credential", condition=~models.Q(uuid=""), name="one_tenant_per_credential"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A person's role in a tenant. Without one, the tenant does not exist for them."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=[(role.value, role.value) for role in Role])
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "tenant"], name="one_role_per_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.role} of {self.tenant}"
