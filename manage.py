@@ -4,6 +4,7 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 from drdash import environment
@@ -11,8 +12,11 @@ from drdash import environment
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "drdash.settings")
-    environment.prepare(sys.argv[1] if len(sys.argv) > 1 else "")
-    execute_from_command_line(sys.argv)
+    try:
+        environment.prepare(sys.argv[1] if len(sys.argv) > 1 else "")
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as problem:
+        sys.exit(f"drdash: {problem}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import os
 import secrets
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 KEYS = {"DRDASH_SECRET_KEY": "secret_key", "DRDASH_ENCRYPTION_KEYS": "encryption_keys"}
 
@@ -54,3 +56,12 @@ def make_missing_keys(folder: Path) -> None:
             pass
         finally:
             draft.unlink()
+
+
+def demand_keys() -> None:
+    """Refuse to run without the keys; what only reads code (checks, migrations, type checkers) does without."""
+    for name in KEYS:
+        if not key(name):
+            raise ImproperlyConfigured(
+                f"{name} is not set: set it, or start with `manage.py up`, which makes one in the data folder."
+            )

@@ -53,8 +53,8 @@ def encryption_keys() -> list[str]:
             # The key itself stays out of the message.
             refuse(
                 "DRDASH_ENCRYPTION_KEYS",
-                f"has no valid key at place {number}: each is 32 random bytes in URL-safe base64. Make one with: python -c "
-                '"import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())"',
+                f"has no valid key at place {number}: each is 32 random bytes in URL-safe base64. Make one with: "
+                "python -c 'import base64, secrets; print(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())'",
             )
     return keys
 
