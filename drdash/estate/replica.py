@@ -1,0 +1,53 @@
+"""Each process's typed copy of the estates: one trip to Redis a request tells whether it is current."""
+
+import threading
+from collections.abc import Iterable
+from functools import cache
+
+from django.conf import settings
+
+from drdash.estate.snapshot import Estate, Health
+from drdash.estate.store import Store, StoreAway, store
+
+
+class Replica:
+    """Estates by tenant, brought up to date from the store when asked; without Redis they serve as they are."""
+
+    def __init__(self, source: Store) -> None:
+        self._store = source
+        self._estates: dict[int, Estate] = {}
+        self._lock = threading.Lock()
+        self.reachable = False
+
+    def estates(self, tenants: Iterable[int]) -> dict[int, Estate]:
+        """The estate of each tenant, as fresh as can be had. A tenant that was never seen has an empty one, never
+        polled. Raises nothing for want of Redis: ``reachable`` tells, and the estates' age."""
+        wanted = list(tenants)
+        try:
+            self._refresh(wanted)
+            self.reachable = True
+        except StoreAway:
+            self.reachable = False
+        return {tenant: self._estates.get(tenant) or _never_seen(tenant) for tenant in wanted}
+
+    def _refresh(self, wanted: list[int]) -> None:
+        for tenant, stored in self._store.peek(wanted).items() if wanted else ():
+            known = self._estates.get(tenant)
+            if known is not None and (known.version, known.health) == (stored.version, stored.health):
+                continue
+            if known is None and stored.health is None:
+                continue
+            with self._lock:
+                # A store that was emptied has nothing to teach: what was last seen is kept, with its age.
+                if stored.health is not None:
+                    self._estates[tenant] = self._store.load(tenant, known=self._estates.get(tenant))
+
+
+@cache
+def replica() -> Replica:
+    """This process's replica."""
+    return Replica(store())
+
+
+def _never_seen(tenant: int) -> Estate:
+    return Estate(tenant=tenant, version=0, health=Health(interval=float(settings.POLL_SECONDS)))

@@ -1,0 +1,278 @@
+"""The estates in Redis: what was last seen, shared by every process, and the stream that announces what changed.
+
+The only importer of redis. Nothing here is the last word on anything: without Redis every process goes on with what it
+has, and says how old that is. Keys: ``drdash:estate:<tenant>`` (hash of version, health and items),
+``drdash:changed:<tenant>`` (item → version that last changed it), ``drdash:due`` (tenant → time of its next pass),
+``drdash:pass:<tenant>`` (the lock), ``drdash:wait:<tenant>`` (a 429's end), ``drdash:changes`` (the stream).
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import redis
+import redis.asyncio
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from drdash.cloud import reading
+from drdash.cloud.records import Server, Site
+from drdash.estate.snapshot import Change, Estate, Health, Seen
+
+STREAM = "drdash:changes"
+STREAM_LENGTH = 10_000
+READ_SECONDS = 10
+
+_DROP_OWN_LOCK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+
+
+class StoreAway(Exception):
+    """Redis does not answer. Go on with what is in memory, say how old it is, and try again later."""
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """One announcement: ``keys`` are ``server:<key>``, ``site:<key>``, ``action:<id>``, ``health`` or ``estate``."""
+
+    id: str
+    tenant: int
+    keys: tuple[str, ...]
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A tenant's version and health in the store; ``version`` 0 and no health when it is not there."""
+
+    version: int
+    health: Health | None
+
+
+class _Item(msgspec.Struct, frozen=True):
+    version: int
+    missing_since: datetime | None
+    read_at: datetime | None
+    json: msgspec.Raw
+
+
+class Store:
+    """The estates in one Redis. Every method raises StoreAway when it does not answer within two seconds."""
+
+    def __init__(self, url: str) -> None:
+        # Any: redis-py's types unite the answers of all its modes, str and bytes, present and awaited.
+        self._redis: Any = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+        self._drop_own_lock = self._redis.register_script(_DROP_OWN_LOCK)
+
+    def peek(self, tenants: Sequence[int]) -> dict[int, Stored]:
+        """The version and health of each tenant, in one trip."""
+        with _away(), self._redis.pipeline(transaction=False) as pipe:
+            for tenant in tenants:
+                pipe.hmget(_estate(tenant), "version", "health")
+            answers = pipe.execute()
+        return {
+            tenant: Stored(int(version or 0), msgspec.json.decode(health, type=Health) if health else None)
+            for tenant, (version, health) in zip(tenants, answers, strict=True)
+        }
+
+    def load(self, tenant: int, *, known: Estate | None = None) -> Estate:
+        """The estate as stored. Of ``known``, what has not changed since is taken over instead of read again."""
+        with _away():
+            if known is None or known.version == 0:
+                return self._load_all(tenant)
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hmget(_estate(tenant), "version", "health")
+                pipe.zrange(_changed(tenant), f"({known.version}", "+inf", byscore=True)
+                (version, health), changed = pipe.execute()
+            # Lost, or begun anew: then what is known says nothing about it.
+            if int(version or 0) < known.version:
+                return self._load_all(tenant)
+            fields = [field.decode() for field in changed]
+            items = self._redis.hmget(_estate(tenant), fields) if fields else []
+        return _updated(known, int(version), _health(health), dict(zip(fields, items, strict=True)))
+
+    def _load_all(self, tenant: int) -> Estate:
+        fields = {field.decode(): value for field, value in self._redis.hgetall(_estate(tenant)).items()}
+        version, health = fields.pop("version", b"0"), fields.pop("health", None)
+        return _updated(Estate(tenant=tenant, version=0, health=_health(health)), int(version), _health(health), fields)
+
+    def publish(self, old: Estate, new: Estate, change: Change, *, also: Iterable[str] = ()) -> bool:
+        """Write what changed and announce it, all or nothing. False: someone else published meanwhile, nothing was
+        written. ``also``: more keys to announce."""
+        keys = _announced(new, change) | set(also)
+        if new.health != old.health:
+            keys.add("health")
+        writes = {f"server:{key}": _packed(seen) for key, seen in change.servers.items()}
+        writes |= {f"site:{key}": _packed(seen) for key, seen in change.sites.items()}
+        drops = [f"server:{key}" for key in change.dropped_servers] + [f"site:{key}" for key in change.dropped_sites]
+        with _away(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.watch(_estate(new.tenant))
+            version, health = pipe.hmget(_estate(new.tenant), "version", "health")
+            if int(version or 0) != old.version or _health(health).as_of != old.health.as_of:
+                return False
+            pipe.multi()
+            mapping = {**writes, "version": new.version, "health": msgspec.json.encode(new.health)}
+            pipe.hset(_estate(new.tenant), mapping=mapping)
+            if drops:
+                pipe.hdel(_estate(new.tenant), *drops)
+            if changed := dict.fromkeys([*writes, *drops], new.version):
+                pipe.zadd(_changed(new.tenant), changed)
+            if keys:
+                self._announce(pipe, new.tenant, keys)
+            try:
+                pipe.execute()
+            except redis.WatchError:
+                return False
+        return True
+
+    def announce(self, tenant: int, keys: Iterable[str]) -> None:
+        """Tell every process that what is shown of these keys has changed."""
+        with _away():
+            self._announce(self._redis, tenant, keys)
+
+    def _announce(self, to: Any, tenant: int, keys: Iterable[str]) -> None:
+        fields = {"tenant": tenant, "keys": msgspec.json.encode(sorted(keys))}
+        to.xadd(STREAM, fields, maxlen=STREAM_LENGTH, approximate=True)
+
+    @contextmanager
+    def passing(self, tenant: int, *, seconds: float) -> Iterator[bool]:
+        """Hold the tenant's one pass for at most ``seconds``; False when someone else holds it."""
+        name, token = f"drdash:pass:{tenant}", uuid4().hex
+        with _away():
+            held = bool(self._redis.set(name, token, nx=True, px=int(seconds * 1000)))
+        try:
+            yield held
+        finally:
+            if held:
+                with _away():
+                    self._drop_own_lock(keys=[name], args=[token])
+
+    def due(self, tenants: Sequence[int], *, now: datetime) -> list[int]:
+        """Those of the tenants whose next pass is due: also those that were never planned."""
+        if not tenants:
+            return []
+        with _away():
+            scores = self._redis.zmscore("drdash:due", [str(tenant) for tenant in tenants])
+        return [
+            tenant
+            for tenant, score in zip(tenants, scores, strict=True)
+            if score is None or float(score) <= now.timestamp()
+        ]
+
+    def plan(self, tenant: int, at: datetime) -> None:
+        """Plan the tenant's next pass, in place of the one planned before."""
+        with _away():
+            self._redis.zadd("drdash:due", {str(tenant): at.timestamp()})
+
+    def hold(self, tenant: int, until: datetime) -> None:
+        """Note, for all processes, that the cloud wants no request for the tenant before ``until``."""
+        with _away():
+            self._redis.set(f"drdash:wait:{tenant}", until.timestamp(), pxat=until)
+
+    def held_until(self, tenant: int) -> datetime | None:
+        """Until when the cloud wants no request for the tenant, if it said so."""
+        with _away():
+            until = self._redis.get(f"drdash:wait:{tenant}")
+        return datetime.fromtimestamp(float(until), UTC) if until else None
+
+    def forget(self, tenant: int) -> None:
+        """Drop all that is kept of the tenant."""
+        with _away():
+            self._redis.delete(_estate(tenant), _changed(tenant), f"drdash:wait:{tenant}")
+            self._redis.zrem("drdash:due", str(tenant))
+
+
+@cache
+def store() -> Store:
+    """This process's store, at REDIS_URL."""
+    return Store(settings.REDIS_URL)
+
+
+async def changes(after: str | None, *, url: str | None = None) -> AsyncIterator[Changes]:
+    """Announcements as they come, for ever: those after the stream id, or from now on. Raises StoreAway."""
+    # A read blocks for READ_SECONDS: the client's own timeout has to be longer, or it would never return.
+    client: Any = redis.asyncio.Redis.from_url(
+        url or settings.REDIS_URL, socket_timeout=READ_SECONDS + 5, socket_connect_timeout=2
+    )
+    try:
+        with _away():
+            if after is None:
+                newest = await client.xrevrange(STREAM, count=1)
+                after = newest[0][0].decode() if newest else "0-0"
+            while True:
+                answer = await client.xread({STREAM: after}, count=500, block=READ_SECONDS * 1000)
+                for _, entries in answer or ():
+                    for entry in entries:
+                        changes = _changes(entry)
+                        after = changes.id
+                        yield changes
+    finally:
+        await client.aclose()
+
+
+async def missed(after: str, *, url: str | None = None) -> list[Changes] | None:
+    """What was announced since the stream id; None when the stream no longer holds it. Raises StoreAway."""
+    client: Any = redis.asyncio.Redis.from_url(url or settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        with _away():
+            try:
+                entries = await client.xrange(STREAM, min=after)
+            except redis.ResponseError:  # not an id at all
+                return None
+    finally:
+        await client.aclose()
+    if not entries or entries[0][0].decode() != after:
+        return None
+    return [_changes(entry) for entry in entries[1:]]
+
+
+def _changes(entry: tuple[bytes, Mapping[bytes, bytes]]) -> Changes:
+    stream_id, fields = entry
+    keys = msgspec.json.decode(fields[b"keys"], type=tuple[str, ...])
+    return Changes(id=stream_id.decode(), tenant=int(fields[b"tenant"]), keys=keys)
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise StoreAway(f"Redis does not answer: {type(error).__name__}") from error
+
+
+def _estate(tenant: int) -> str:
+    return f"drdash:estate:{tenant}"
+
+
+def _changed(tenant: int) -> str:
+    return f"drdash:changed:{tenant}"
+
+
+def _health(stored: bytes | None) -> Health:
+    return msgspec.json.decode(stored, type=Health) if stored else Health(interval=float(settings.POLL_SECONDS))
+
+
+def _announced(new: Estate, change: Change) -> set[str]:
+    """What to draw anew: a server too when its site changed, as the site may block its actions."""
+    sites = change.changed_sites | change.dropped_sites
+    servers = change.changed_servers | {key for key, seen in new.servers.items() if seen.record.site_key in sites}
+    keys = {f"server:{key}" for key in servers} | {f"site:{key}" for key in change.changed_sites}
+    return keys | {"estate"} if change.visible else keys
+
+
+def _packed(seen: Seen[Server] | Seen[Site]) -> bytes:
+    return msgspec.json.encode(_Item(seen.version, seen.missing_since, seen.read_at, msgspec.Raw(seen.record.json)))
+
+
+def _updated(known: Estate, version: int, health: Health, items: Mapping[str, bytes | None]) -> Estate:
+    servers, sites = dict(known.servers), dict(known.sites)
+    for field, packed in items.items():
+        kind, _, key = field.partition(":")
+        into: dict[str, Any] = servers if kind == "server" else sites
+        if packed is None:
+            into.pop(key, None)
+            continue
+        item = msgspec.json.decode(packed, type=_Item)
+        record: Server | Site = reading.server(item.json) if kind == "server" else reading.site(item.json)
+        into[key] = Seen(record, item.version, item.missing_since, item.read_at)
+    return Estate(tenant=known.tenant, version=version, health=health, servers=servers, sites=sites)
