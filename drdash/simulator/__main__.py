@@ -1,0 +1,82 @@
+"""Run the simulated DR cloud: `python -m drdash.simulator --port N`."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from drdash.simulator import server, simulation
+from drdash.simulator.clock import RunningClock
+from drdash.simulator.scenarios import SCENARIOS
+from drdash.simulator.tokens import ADMIN
+
+SECRET = "DRDASH_SIMULATOR_SECRET"  # noqa: S105  the variable's name
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT. Returns 1 when the port cannot be had."""
+    given = _arguments()
+    simulator = simulation.build(
+        given.scenario,
+        clock=RunningClock(given.speed),
+        client_id=given.client_id,
+        client_secret=given.client_secret or os.environ.get(SECRET) or simulation.CLIENT_SECRET,
+        scopes=frozenset(given.scopes.split()),
+        token_life=given.token_life,
+        seed=given.seed,
+        servers=given.servers,
+        sites=given.sites,
+    )
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        with server.serving(simulator, host=given.host, port=given.port):
+            print(f"The simulated DR cloud ({given.scenario}) listens on {simulator.url}", flush=True)
+            ended.wait()
+    except OSError as problem:
+        print(f"Cannot listen on {given.host}, port {given.port}: {problem.strerror}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m drdash.simulator", description=__doc__, allow_abbrev=False)
+    scenarios = "; ".join(f"{name}: {what}" for name, what in SCENARIOS.items())
+    parser.add_argument("--port", type=_between(0, 65535), required=True, help="0: any free port")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--scenario", choices=SCENARIOS, default="customer", help=scenarios)
+    parser.add_argument("--servers", type=_between(0, 100_000), metavar="N")
+    parser.add_argument("--sites", type=_between(0, 10_000), metavar="N")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--client-id", default=simulation.CLIENT_ID, metavar="ID")
+    parser.add_argument("--client-secret", metavar="S", help=f"default: ${SECRET}")
+    parser.add_argument("--scopes", default=ADMIN, metavar="S", help="what the client is granted, between blanks")
+    parser.add_argument("--token-life", type=_positive, default=7200.0, metavar="SECONDS")
+    parser.add_argument("--speed", type=_positive, default=1.0, metavar="FACTOR", help="of the world's clock")
+    return parser.parse_args()
+
+
+def _between(low: int, high: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low} to {high}")
+        return int(text)
+
+    return number
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Things that go wrong on the wire, on order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from drdash.simulator import answers
+from drdash.simulator.answers import Request, Response
+from drdash.simulator.issues import JSON
+
+Kind = Literal[
+    "400", "401", "403", "404", "429", "500", "502", "503", "504",
+    "reset", "hang", "html", "half_body", "redirect", "garbage", "drip", "answer",
+]  # fmt: skip
+KINDS: tuple[str, ...] = get_args(Kind)
+# These deliver the world's own answer, badly.
+DELIVERING = frozenset({"half_body", "drip"})
+
+
+@dataclass(kw_only=True)
+class Fault:
+    """A fault for the next `times` matching requests (None: all of them, until cleared).
+
+    Without `after_effect` the world never hears of the request. `hang` waits until it is released, or `seconds`, and
+    then answers as if nothing had been; `drip` sends its body a byte each `seconds`; `answer` sends what is given.
+    """
+
+    kind: Kind
+    method: str | None = None
+    path: str = ""  # a part of the path
+    times: int | None = 1
+    after_effect: bool = False
+    retry_after: int = 30
+    seconds: float | None = None
+    status: int | None = None
+    location: str = "/elsewhere"
+    body: str = ""
+    content_type: str = "application/json"
+
+    @property
+    def takes_effect(self) -> bool:
+        return self.after_effect or self.kind in DELIVERING
+
+    def matches(self, request: Request) -> bool:
+        return self.times != 0 and self.method in (None, request.method) and self.path in request.path
+
+
+def from_order(order: JSON) -> Fault:
+    """A fault as the control endpoint takes it. Raises Invalid."""
+    match = order.get("match", {})
+    known = {"match", "fault", "times", "after_effect", "retry_after", "seconds", "status", "location", "body"}
+    unknown = sorted((order.keys() - known - {"content_type"}) | (match.keys() - {"method", "path"}))
+    if unknown:
+        raise answers.Invalid(f"unknown: {', '.join(unknown)}")
+    if order.get("fault") not in KINDS:
+        raise answers.Invalid(f"fault is one of {', '.join(KINDS)}")
+    given = {name: value for name, value in order.items() if name not in ("match", "fault")}
+    return Fault(kind=order["fault"], **match, **given)
+
+
+class Faults:
+    """The faults that wait for their request, oldest first."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        self._waiting.append(fault)
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    def take(self, request: Request) -> Fault | None:
+        """The fault for this request, used up by one."""
+        for fault in self._waiting:
+            if fault.matches(request):
+                if fault.times is not None:
+                    fault.times -= 1
+                self._waiting = [one for one in self._waiting if one.times != 0]
+                return fault
+        return None
+
+
+def instead(fault: Fault) -> Response:
+    """The complete response that the fault sends in place of the world's answer."""
+    kind = fault.kind
+    if kind in _ERRORS:
+        return _ERRORS[kind]()
+    if kind == "429":
+        return answers.too_many_requests(fault.retry_after)
+    if kind == "html":
+        return answers.page(fault.status or 200, "<!doctype html><title>Proxy</title><h1>Please sign in</h1>")
+    if kind == "redirect":
+        return Response(fault.status or 307, b"", (("Location", fault.location),))
+    if kind == "garbage":
+        return answers.answer(fault.status or 200, b'{"task_uuid": \xff\xfe, "items": [')
+    if kind == "answer":
+        return Response(fault.status or 200, fault.body.encode(), (("Content-Type", fault.content_type),))
+    raise ValueError(kind)
+
+
+_ERRORS: dict[str, Callable[[], Response]] = {
+    "400": lambda: answers.bad_request(['"" does not match "\\\\S+"']),
+    "401": answers.unauthorized,
+    "403": answers.forbidden,
+    "404": lambda: answers.not_found("Deployment [777, server 67890]"),
+    "500": answers.internal_error,
+    "502": lambda: answers.page(502, "<!doctype html><title>502</title><h1>Bad Gateway</h1>"),
+    "503": lambda: answers.page(503, "<!doctype html><title>503</title><h1>Service Unavailable</h1>"),
+    "504": answers.gateway_timeout,
+}
