@@ -21,7 +21,8 @@ THREADS = 40
 LARGEST_BODY = 1024 * 1024  # our forms are far smaller
 SLOWEST_BODY = 30.0  # seconds
 
-pages: Any = WSGIMiddleware(get_wsgi_application(), workers=THREADS)
+django: Any = get_wsgi_application()
+pages: Any = WSGIMiddleware(django, workers=THREADS)
 
 from drdash.web.live import hub  # noqa: E402 - it needs the apps that get_wsgi_application has set up
 

@@ -9,6 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 KEYS = {"DRDASH_SECRET_KEY": "secret_key", "DRDASH_ENCRYPTION_KEYS": "encryption_keys"}
+# The demo has everybody's passwords: it must never meet a real database, Redis or address.
+NOT_FOR_THE_DEMO = ["DATABASE_URL", "REDIS_URL", "DRDASH_PUBLIC_URL", *KEYS]
 
 
 def data_dir() -> Path:
@@ -27,37 +29,6 @@ def key(name: str) -> str:
         return ""
 
 
-def prepare(command: str) -> None:
-    """Settle a manage.py command's environment: the demo has a folder of its own; it and `up` make missing keys."""
-    if command == "demo":
-        os.environ["DRDASH_DATA_DIR"] = str(data_dir() / "demo")
-    if command in {"demo", "up"}:
-        make_missing_keys(data_dir() / "keys")
-
-
-def make_missing_keys(folder: Path) -> None:
-    """Write each key that neither the environment nor `folder` has, once, readable by its owner alone."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name, made in (
-        ("DRDASH_SECRET_KEY", secrets.token_urlsafe(64)),
-        ("DRDASH_ENCRYPTION_KEYS", base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()),
-    ):
-        if key(name):
-            continue
-        # Written whole under another name first: a key must never be half there, nor replaced.
-        draft = folder / f".{KEYS[name]}.{os.getpid()}"
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(made + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, folder / KEYS[name])
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-
-
 def demand_keys() -> None:
     """Refuse to run without the keys; what only reads code (checks, migrations, type checkers) does without."""
     for name in KEYS:
@@ -65,3 +36,37 @@ def demand_keys() -> None:
             raise ImproperlyConfigured(
                 f"{name} is not set: set it, or start with `manage.py up`, which makes one in the data folder."
             )
+
+
+def prepare(command: str) -> None:
+    """Settle a manage.py command's environment: the demo has a folder of its own; it and `up` make missing keys."""
+    if command == "demo":
+        os.environ["DRDASH_DATA_DIR"] = str(data_dir() / "demo")
+        for name in NOT_FOR_THE_DEMO:
+            os.environ.pop(name, None)
+    if command in {"demo", "up"}:
+        made = {
+            "DRDASH_SECRET_KEY": secrets.token_urlsafe(64),
+            "DRDASH_ENCRYPTION_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        }
+        for name in KEYS:
+            if not key(name):
+                keep_once(data_dir() / "keys" / KEYS[name], made[name])
+
+
+def keep_once(path: Path, made: str) -> str:
+    """The secret in `path`, which its owner alone may read; `made` is written there if there is none yet."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # Written whole under another name first: a secret must never be half there, nor replaced.
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(made + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    return path.read_text("ascii").strip()

@@ -1,0 +1,50 @@
+# make demo [PORT=8000] · make test · make check · make lock
+PORT ?= 8000
+PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+VENV := .venv
+RUN := $(VENV)/bin/python
+# The machine's own pip fills the environment: it needs no copy of itself in there, nor ensurepip.
+INSTALL = $(PYTHON) -m pip --python $(RUN) install --disable-pip-version-check --no-warn-script-location --require-hashes
+
+.PHONY: demo test check lock
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/demo
+	@$(RUN) manage.py demo --port $(PORT)
+
+test: $(VENV)/dev
+	@sh tests/install
+	$(RUN) -m pytest
+
+check: $(VENV)/dev
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+	$(RUN) manage.py makemigrations --check --dry-run
+	$(RUN) tests/ops/deploy_check.py
+
+lock: $(VENV)/dev
+	$(RUN) -m uv --version >/dev/null 2>&1 || $(PYTHON) -m pip --python $(RUN) install uv
+	$(LOCK) -o requirements.txt
+	$(LOCK) --extra embedded -c requirements.txt -o requirements-embedded.txt
+	$(LOCK) --extra embedded --extra dev -c requirements-embedded.txt -o requirements-dev.txt
+
+LOCK = $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url pyproject.toml
+
+$(RUN):
+	@test -n "$(PYTHON)" || { echo "drdash needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/it."; exit 1; }
+	@echo "Making $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/demo: requirements-embedded.txt | $(RUN)
+	@echo "Installing what the demo needs (once; about 15 s)"
+	@$(INSTALL) -r $<
+	@touch $@
+
+$(VENV)/dev: requirements-dev.txt | $(RUN)
+	@echo "Installing what the tests and checks need (once; about 30 s)"
+	@$(INSTALL) -r $<
+	@touch $@ $(VENV)/demo
