@@ -12,19 +12,87 @@ from drdash import environment
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "drdash.settings")
 environment.demand_keys()
+wsgi: Any = get_wsgi_application()
 
+from drdash.web.live import hub  # noqa: E402 - it needs the apps, which are set up above
+
+Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 THREADS = 40
 LARGEST_BODY = 1024 * 1024  # our forms are far smaller
 SLOWEST_BODY = 30.0  # seconds
 
-django: Any = get_wsgi_application()
-pages: Any = WSGIMiddleware(django, workers=THREADS)
 
-from drdash.web.live import hub  # noqa: E402 - it needs the apps that get_wsgi_application has set up
+class Unacceptable(Exception):
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def whole(app: App) -> App:
+    """Pass a request on once it is here to its last byte, and refuse one that is not.
+
+    WSGI takes a client that went away for the end of the body: a form cut short would be a different, valid form.
+    Reading it here also keeps slow clients from holding threads.
+    """
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            async with asyncio.timeout(SLOWEST_BODY):
+                body = await whole_body(dict(scope["headers"]).get(b"content-length"), receive)
+        except TimeoutError:
+            await refuse(Unacceptable(408, "This request took too long to arrive."), send)
+            return
+        except Unacceptable as problem:
+            await refuse(problem, send)
+            return
+        # For WSGI, X_Forwarded_Proto would be X-Forwarded-Proto; and what came in chunks had no length.
+        headers = [(name, value) for name, value in scope["headers"] if b"_" not in name and name != b"content-length"]
+        headers.append((b"content-length", b"%d" % len(body)))
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive_whole() -> Message:
+            return unread.pop() if unread else await receive()
+
+        await app({**scope, "headers": headers}, receive_whole, send)
+
+    return guarded
+
+
+async def whole_body(announced: bytes | None, receive: Receive) -> bytes:
+    size = int(announced or 0)
+    body = bytearray()
+    more = size <= LARGEST_BODY
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Unacceptable(400, "This request was cut short.")
+        body += message.get("body", b"")
+        size = max(size, len(body))
+        more = message.get("more_body", False) and size <= LARGEST_BODY
+    if size > LARGEST_BODY:
+        raise Unacceptable(413, "This request is too large.")
+    if size != len(body):
+        raise Unacceptable(400, "This request was cut short.")
+    return bytes(body)
+
+
+async def refuse(problem: Unacceptable, send: Send) -> None:
+    sentence = str(problem).encode()
+    headers = [
+        (b"content-type", b"text/plain"),
+        (b"content-length", b"%d" % len(sentence)),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": sentence})
+
+
+pages = whole(WSGIMiddleware(wsgi, workers=THREADS))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +101,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "http" and scope["path"] == "/events/":
         await hub(scope, receive, send)
     elif scope["type"] == "http":
-        await page(scope, receive, send)
+        await pages(scope, receive, send)
 
 
 async def lifespan(receive: Receive, send: Send) -> None:
@@ -43,59 +111,3 @@ async def lifespan(receive: Receive, send: Send) -> None:
     await receive()
     await hub.stop()
     await send({"type": "lifespan.shutdown.complete"})
-
-
-async def page(scope: Scope, receive: Receive, send: Send) -> None:
-    """Hand a request to Django, once it is here to its last byte.
-
-    WSGI takes a client that went away for the end of the body: a form cut short would be a different, valid form.
-    Reading it here also keeps slow clients from holding threads.
-    """
-    headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]  # X_Forwarded_Proto is a forgery
-    announced = next((int(value) for name, value in headers if name == b"content-length"), None)
-    if announced is not None and announced > LARGEST_BODY:
-        return await refuse(413, b"This request is too large.", send)
-    try:
-        async with asyncio.timeout(SLOWEST_BODY):
-            body = await whole_body(receive)
-    except TimeoutError:
-        return await refuse(408, b"This request took too long to arrive.", send)
-    except EOFError:
-        return await refuse(400, b"This request was cut short.", send)
-    except OverflowError:
-        return await refuse(413, b"This request is too large.", send)
-    if len(body) != (announced or 0):
-        if announced is not None:
-            return await refuse(400, b"This request was cut short.", send)
-        headers.append((b"content-length", b"%d" % len(body)))  # it came in chunks: WSGI wants a length
-    unread: MutableMapping[str, Any] | None = {"type": "http.request", "body": body, "more_body": False}
-
-    async def receive_whole() -> MutableMapping[str, Any]:
-        nonlocal unread
-        message, unread = unread, None
-        return message if message is not None else await receive()
-
-    await pages({**scope, "headers": headers}, receive_whole, send)
-
-
-async def whole_body(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise EOFError
-        body += message.get("body", b"")
-        if len(body) > LARGEST_BODY:
-            raise OverflowError
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-async def refuse(status: int, sentence: bytes, send: Send) -> None:
-    headers = [
-        (b"content-type", b"text/plain"),
-        (b"content-length", b"%d" % len(sentence)),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": sentence})

@@ -12,13 +12,11 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from django.core.exceptions import ImproperlyConfigured
-
-from drdash.environment import BASE_DIR
 from drdash.supervisor import Program
 
 PYTHON = [sys.executable, "-u", "-m"]
 POLLS_AT_ONCE = 16
+ALONE = ["--without-gossip", "--without-mingle", "--without-heartbeat"]  # workers need not know each other
 
 
 class CannotStart(Exception):
@@ -50,7 +48,7 @@ def lock(folder: Path) -> int:
         owner = os.read(descriptor, 20).decode(errors="replace").strip()
         os.close(descriptor)
         raise CannotStart(
-            f"drdash runs in {folder} already (process {owner}). End that one, or set DRDASH_DATA_DIR to another folder."
+            f"drdash runs in {folder} already (process {owner}). End that one, or set another DRDASH_DATA_DIR."
         ) from None
     os.truncate(descriptor, 0)
     os.write(descriptor, str(os.getpid()).encode())
@@ -97,8 +95,7 @@ def worker(data: Path) -> list[Program]:
     return [
         Program(
             name="worker",
-            command=[*celery, "worker", "-P", "threads", "-c", str(POLLS_AT_ONCE), "-l", "INFO"]
-            + ["--without-gossip", "--without-mingle", "--without-heartbeat"],
+            command=[*celery, "worker", "-l", "INFO", "-P", "threads", "-c", str(POLLS_AT_ONCE), *ALONE],
             grace=20,
         ),
         Program(

@@ -118,21 +118,20 @@ class Supervisor:
         if self.stopping.is_set():  # asked to stop while it was being started
             kill_group(process.pid, signal.SIGTERM)
         try:
-            last_words = await self.log(program.name, process)
+            last_words = await self.log(program.name, process.stdout) if process.stdout else ""
             return await process.wait(), last_words
         finally:
             del self.running[program.name]
             kill_group(process.pid, signal.SIGKILL)  # what it may have started itself
 
-    async def log(self, name: str, process: asyncio.subprocess.Process) -> str:
+    async def log(self, name: str, output: asyncio.StreamReader) -> str:
         """Copy what it writes to its log, and its warnings to the terminal, until it ends."""
         path = self.logs / f"{name}.log"
         if path.exists() and path.stat().st_size > LARGEST_LOG:
             path.replace(path.with_suffix(".log.1"))
         last = b""
-        assert process.stdout is not None
         with path.open("ab", buffering=0) as file:
-            while line := await read_line(process.stdout):
+            while line := await read_line(output):
                 file.write(line)
                 last = line.strip() or last
                 self.show(name, line.decode(errors="replace").rstrip())

@@ -46,8 +46,7 @@ class Command(up.Command):
             )
         )
         if not await startup.wait_for(lambda: startup.answers(self.cloud_port), 15):
-            log = settings.DATA_DIR / "logs" / "simulator.log"
-            raise startup.CannotStart(f"The simulated cloud does not answer: {log} tells.")
+            raise startup.CannotStart(self.silent("The simulated cloud", "simulator"))
 
     async def prepare_data(self) -> None:
         await asyncio.to_thread(self.make_data)

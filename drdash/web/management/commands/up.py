@@ -108,13 +108,16 @@ class Command(BaseCommand):
         supervisor.start(redis)
         os.environ["REDIS_URL"] = url  # for the worker and the web server; this process does not use it
         if not await startup.wait_for(lambda: startup.answers(port), 15):
-            raise startup.CannotStart(f"Redis does not answer: {settings.DATA_DIR / 'logs' / 'redis.log'} tells.")
+            raise startup.CannotStart(self.silent("Redis", "redis"))
 
     async def prepare_cloud(self, supervisor: Supervisor) -> None:
         """Whatever must run before there is data."""
 
     async def prepare_data(self) -> None:
         """Whatever must be in the database before anything polls."""
+
+    def silent(self, who: str, name: str) -> str:
+        return f"{who} does not answer: {settings.DATA_DIR / 'logs' / name}.log tells why."
 
     async def web_answers(self) -> bool:
         return await startup.get(self.port, "/healthz") == 200
