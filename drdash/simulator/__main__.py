@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from drdash.simulator import server, simulation
 from drdash.simulator.clock import RunningClock
-from drdash.simulator.scenarios import SCENARIOS
+from drdash.simulator.scenarios import GENERATED, SCENARIOS
 from drdash.simulator.tokens import ADMIN
 
 SECRET = "DRDASH_SIMULATOR_SECRET"  # noqa: S105  the variable's name
@@ -33,7 +33,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     try:
-        with server.serving(simulator, host=given.host, port=given.port):
+        with server.serving(simulator, host=given.host, port=given.port, public_url=given.public_url):
             print(f"The simulated DR cloud ({given.scenario}) listens on {simulator.url}", flush=True)
             ended.wait()
     except OSError as problem:
@@ -47,6 +47,7 @@ def _arguments() -> argparse.Namespace:
     scenarios = "; ".join(f"{name}: {what}" for name, what in SCENARIOS.items())
     parser.add_argument("--port", type=_between(0, 65535), required=True, help="0: any free port")
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--public-url", metavar="URL", help="where links point to, if not to host and port")
     parser.add_argument("--scenario", choices=SCENARIOS, default="customer", help=scenarios)
     parser.add_argument("--servers", type=_between(0, 100_000), metavar="N")
     parser.add_argument("--sites", type=_between(0, 10_000), metavar="N")
@@ -56,7 +57,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scopes", default=ADMIN, metavar="S", help="what the client is granted, between blanks")
     parser.add_argument("--token-life", type=_positive, default=7200.0, metavar="SECONDS")
     parser.add_argument("--speed", type=_positive, default=1.0, metavar="FACTOR", help="of the world's clock")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.scenario not in GENERATED and (given.servers, given.sites) != (None, None):
+        parser.error(f"--servers and --sites are for the scenarios {' and '.join(GENERATED)}")
+    return given
 
 
 def _between(low: int, high: int) -> Callable[[str], int]:

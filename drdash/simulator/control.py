@@ -129,14 +129,15 @@ def _force_server(world: World, server: Server, order: JSON) -> None:
             world.running(server, status, latest_point(server))
         server.fields["status"] = status
     server.fails_next = order.get("fail_next", server.fails_next)
-    if order.get("run") == "reboot":
-        incidents.reboot(world, server)
-    elif order.get("run") == "automated_test":
-        incidents.automated_test(world, server)
+    if "run" in order:
+        if order["run"] not in _RUNS or server.task is not None or not server.is_recovery:
+            raise Invalid(f"run is one of {', '.join(_RUNS)}, on a recovery server that is not busy")
+        _RUNS[order["run"]](world, server)
     if order.get("delete"):
         world.remove(server)
 
 
+_RUNS = {"reboot": incidents.reboot, "automated_test": incidents.automated_test}
 _RUNNING = frozenset({"FAILOVER_TEST", "FAILOVER_TEST_AUTO", "FINALIZATION", "FINALIZATION_FAILED", "FAILOVER_PROD"})
 
 

@@ -14,6 +14,7 @@ SCENARIOS = {
     "reference": "the examples of the API reference, word for word; static",
     "empty": "a new customer: no site, no server",
 }
+GENERATED = ("customer", "quiet")
 
 
 def build(name: str, *, now: float, seed: int = 0, servers: int | None = None, sites: int | None = None) -> World:

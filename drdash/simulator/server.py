@@ -137,12 +137,14 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[Simulator]:
-    """Serve in the background until the block ends. Raises OSError when the port is taken."""
+def serving(
+    simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0, public_url: str | None = None
+) -> Iterator[Simulator]:
+    """Serve in the background until the block ends; links point to `public_url`. OSError: the port is taken."""
     server = _Server((host, port), simulator)
     simulator.url = f"http://{host}:{server.server_port}"
     with simulator.lock:
-        simulator.world.move_to(simulator.url)
+        simulator.world.move_to(public_url or simulator.url)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -74,7 +74,7 @@ class Server:
     restless: bool = False  # things happen to it by themselves
     overlay: JSON = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
-    verbatim: JSON | None = None
+    verbatim: JSON | None = None  # an example, shown as it is and never changed
     rendered: bytes | None = None
 
     @property

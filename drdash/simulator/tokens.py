@@ -46,7 +46,7 @@ class Issuer:
         """The scopes of the request's bearer token; None when it is missing, unknown or expired."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         expires, scopes = self._issued.get(token, (0.0, frozenset()))
-        if scheme.lower() != "bearer" or expires <= request.now:
+        if scheme != "Bearer" or expires <= request.now:
             return None
         return scopes
 

@@ -11,7 +11,7 @@ from itertools import count
 from random import Random
 from uuid import UUID
 
-from drdash.simulator.issues import BLOCKS_A_STOP, JSON, START_PROD, START_TEST, STOP, is_error, issue
+from drdash.simulator.issues import BLOCKS_A_STOP, JSON, START_PROD, START_TEST, STOP, busy, is_error, issue
 from drdash.simulator.paging import FixedPages
 from drdash.simulator.state import Server, Site, Task, iso
 
@@ -153,17 +153,12 @@ class World:
         server = self.server(uuid)
         if server is None or not server.is_recovery:
             raise Refused(404, "EntityNotFound", f"Server [{uuid}] was not found in the DR infrastructure.")
+        if server.task is not None:  # even where the server says nothing of its issues
+            raise _refused(server, busy(server.uuid, [server.task.uuid])[0])
         for found in self.blockers(server, rel):
-            error = found["error"]
-            context = error.get("context", {})
-            tasks = ", ".join(context.get("task_uuids", ()))
-            message = error.get("message", "")
-            if error["code"] == "ResourceBusy":
-                message = (
-                    f"Resource [{server.uuid}] is busy with other tasks [{tasks}] that are currently in progress."
-                    " Try again later."
-                )
-            raise Refused(409, error["code"], message, context)
+            raise _refused(server, found)
+        if server.verbatim is not None:
+            raise _not_allowed(server)
         return server
 
     # What happens to a server
@@ -270,6 +265,19 @@ class World:
 
 def latest_point(server: Server) -> JSON:
     return {name: server.points[0][name] for name in POINT_IDS}
+
+
+def _refused(server: Server, found: JSON) -> Refused:
+    error = found["error"]
+    context: JSON = error.get("context", {})
+    message = error.get("message", "")
+    if error["code"] == "ResourceBusy":
+        tasks = ", ".join(context.get("task_uuids", ()))
+        message = (
+            f"Resource [{server.uuid}] is busy with other tasks [{tasks}] that are currently in progress."
+            " Try again later."
+        )
+    return Refused(409, error["code"], message, context)
 
 
 def _not_allowed(server: Server) -> Refused:
