@@ -23,7 +23,8 @@ check: $(VENV)/dev
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
 	$(RUN) manage.py makemigrations --check --dry-run
-	$(RUN) tests/ops/deploy_check.py
+	DRDASH_PUBLIC_URL=https://dr.example.com DRDASH_SECRET_KEY=$$($(RUN) -c 'import secrets; print(secrets.token_hex(40))') \
+		$(RUN) manage.py check --deploy --fail-level WARNING
 
 lock: $(VENV)/dev
 	$(RUN) -m uv --version >/dev/null 2>&1 || $(PYTHON) -m pip --python $(RUN) install uv

@@ -12,7 +12,8 @@ from drdash import environment
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "drdash.settings")
 environment.demand_keys()
-wsgi: Any = get_wsgi_application()
+THREADS = 40
+django_in_threads: Any = WSGIMiddleware(get_wsgi_application(), workers=THREADS)  # type: ignore[arg-type]
 
 from drdash.web.live import hub  # noqa: E402 - it needs the apps, which are set up above
 
@@ -22,7 +23,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-THREADS = 40
 LARGEST_BODY = 1024 * 1024  # our forms are far smaller
 SLOWEST_BODY = 30.0  # seconds
 
@@ -92,7 +92,7 @@ async def refuse(problem: Unacceptable, send: Send) -> None:
     await send({"type": "http.response.body", "body": sentence})
 
 
-pages = whole(WSGIMiddleware(wsgi, workers=THREADS))
+pages = whole(django_in_threads)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

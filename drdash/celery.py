@@ -4,7 +4,10 @@ import os
 
 from celery import Celery
 
+from drdash import environment
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "drdash.settings")
+environment.demand_keys()
 
 app = Celery("drdash")
 app.config_from_object("django.conf:settings", namespace="CELERY")

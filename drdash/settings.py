@@ -112,8 +112,10 @@ def redis_url() -> str:
 
 def database() -> dict[str, Any]:
     default = f"sqlite:///{DATA_DIR / 'drdash.sqlite3'}"
+    given = text("DATABASE_URL") or default
     try:
-        found: dict[str, Any] = environ.Env.db_url_config(text("DATABASE_URL") or default)
+        known = given.partition(":")[0] in {"sqlite", "postgres", "postgresql"}  # else the parser repeats it, aloud
+        found: dict[str, Any] = environ.Env.db_url_config(given) if known else {}
     except (ImproperlyConfigured, ValueError, KeyError):
         found = {}
     engine = found.get("ENGINE", "")

@@ -14,6 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 DATA_DIR = Path(tempfile.mkdtemp(prefix="drdash-tests-"))
+(DATA_DIR / "static").mkdir()
 
 
 def free_port() -> int:

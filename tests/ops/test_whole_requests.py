@@ -1,0 +1,115 @@
+"""A form cut short is never taken for a shorter form. Over a raw socket, through a real uvicorn."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import uvicorn
+from a2wsgi import WSGIMiddleware
+
+from drdash.asgi import LARGEST_BODY, whole
+
+
+@dataclass
+class Taken:
+    """The requests that reached the WSGI application, and the port to send more to."""
+
+    port: int = 0
+    bodies: list[bytes] = field(default_factory=list)
+    environs: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self.environs.append(environ)
+        self.bodies.append(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+
+@pytest.fixture
+def server() -> Iterator[Taken]:
+    taken = Taken()
+    application: Any = WSGIMiddleware(taken)  # type: ignore[arg-type]
+    listener = socket.create_server(("127.0.0.1", 0))
+    taken.port = listener.getsockname()[1]
+    running = uvicorn.Server(uvicorn.Config(whole(application), lifespan="off", ws="none", log_config=None))
+    thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])))
+    thread.start()
+    yield taken
+    running.should_exit = True
+    thread.join(10)
+
+
+def send(port: int, request: bytes, *, then_leave: bool = False) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(request)
+        if then_leave:
+            connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+        return answer
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+
+
+def test_a_whole_form_arrives_whole(server: Taken) -> None:
+    answer = send(server.port, HEAD + b"Content-Length: 9\r\n\r\na=1&b=two")
+
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert server.bodies == [b"a=1&b=two"]
+
+
+def test_a_form_cut_short_reaches_nobody(server: Taken) -> None:
+    answer = send(server.port, HEAD + b"Content-Length: 50\r\n\r\naction=start", then_leave=True)
+    send(server.port, HEAD + b"Content-Length: 5\r\n\r\nafter")
+
+    assert b" 200 " not in answer
+    assert server.bodies == [b"after"]
+
+
+def test_a_form_in_chunks_arrives_whole(server: Taken) -> None:
+    send(server.port, HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\na=1\r\n4\r\n&b=2\r\n0\r\n\r\n")
+
+    assert server.bodies == [b"a=1&b=2"]
+
+
+def test_chunks_cut_short_reach_nobody(server: Taken) -> None:
+    send(server.port, HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\na=1\r\n", then_leave=True)
+    send(server.port, HEAD + b"Content-Length: 5\r\n\r\nafter")
+
+    assert server.bodies == [b"after"]
+
+
+def test_a_body_too_large_is_refused_before_it_is_sent(server: Taken) -> None:
+    answer = send(server.port, HEAD + b"Content-Length: %d\r\n\r\n" % (LARGEST_BODY + 1))
+
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert server.bodies == []
+
+
+def test_a_header_with_an_underscore_cannot_pose_as_one_of_the_proxy(server: Taken) -> None:
+    send(server.port, HEAD + b"X_Forwarded_Proto: https\r\n\r\n")
+
+    assert "HTTP_X_FORWARDED_PROTO" not in server.environs[0]
+
+
+def test_a_body_shorter_than_announced_is_a_400() -> None:
+    sent: list[Any] = []
+
+    async def app(*_: Any) -> None:
+        raise AssertionError("it reached the application")
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"half", "more_body": False}
+
+    async def answer(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(whole(app)({"type": "http", "headers": [(b"content-length", b"8")]}, receive, answer))
+
+    assert sent[0]["status"] == 400
