@@ -81,13 +81,14 @@ def site(item: bytes | msgspec.Raw) -> Site:
 
 def _item(item: bytes | msgspec.Raw) -> dict[str, Any]:
     try:
-        value = msgspec.json.decode(item)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        value = _without_backup_uri(msgspec.json.decode(item))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed("an item is not JSON") from error
+    except RecursionError:
+        raise Malformed("an item is nested too deeply") from None
     if not isinstance(value, dict):
         raise Malformed("an item is not an object")
-    without_uri: dict[str, Any] = _without_backup_uri(value)
-    return without_uri
+    return value
 
 
 def _without_backup_uri(value: Any) -> Any:

@@ -1,0 +1,70 @@
+"""Which cloud, and as whom: the address is checked here, before anything is ever sent to it."""
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import urlsplit
+
+import msgspec
+
+from drdash.cloud.errors import CloudError
+
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62}\.?)+", re.ASCII)
+
+
+class BadAddress(CloudError):
+    """The address is not the root of a cloud, or plain http is not allowed to it; nothing was sent. Blame: what
+    was typed. Remedy: the cloud's root as in the browser, such as https://eu2-cloud.example.com.
+    """
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One set of API credentials at one cloud. ``cloud`` is its root; ``ca_bundle`` a file of certificates to trust
+    instead of the usual ones; ``proxy`` the URL of an HTTP proxy. Plain http goes to loopback and
+    ``plain_http_hosts`` alone.
+    """
+
+    cloud: str
+    client_id: str
+    client_secret: str
+    plain_http_hosts: tuple[str, ...] = ()
+    proxy: str | None = None
+    ca_bundle: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Account(cloud={self.cloud!r}, client_id={self.client_id!r})"
+
+    @property
+    def root(self) -> str:
+        """The cloud's root as ``scheme://host[:port]``, lower case. Raises BadAddress."""
+        return root(self.cloud, plain_http_hosts=self.plain_http_hosts)
+
+
+def root(address: str, *, plain_http_hosts: tuple[str, ...] = ()) -> str:
+    """A cloud's address as typed → ``scheme://host[:port]``, lower case. Raises BadAddress with what is wrong."""
+    if not address.isascii() or not address.isprintable() or " " in address.strip() or "\\" in address:
+        raise BadAddress("The cloud's address has characters that no address has.")
+    try:
+        parts = urlsplit(address.strip().lower())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise BadAddress("The cloud's address cannot be read as a URL.") from None
+    if parts.scheme not in {"https", "http"}:
+        raise BadAddress("The cloud's address must start with https://.")
+    if "@" in parts.netloc:
+        raise BadAddress("The cloud's address must not contain a user or a password.")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise BadAddress("Give the cloud's root alone, such as https://eu2-cloud.example.com, without a path.")
+    address_of_host = _ip(host)
+    if address_of_host is None and not _HOST.fullmatch(host):
+        raise BadAddress("The cloud's address has no readable host name.")
+    loopback = host == "localhost" or (address_of_host is not None and address_of_host.is_loopback)
+    if parts.scheme == "http" and not loopback and host not in {allowed.lower() for allowed in plain_http_hosts}:
+        raise BadAddress(f"Plain http to {host} would show the secret to everyone on the way: use https.")
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{'' if port is None else f':{port}'}"
+
+
+def _ip(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None

@@ -1,0 +1,108 @@
+"""The ways in which the cloud fails us. Each error's ``str()`` is one sentence that an operator can read; each class
+says who is to blame and what to do.
+"""
+
+import re
+
+_TOKEN = re.compile(r"(?i)(?:bearer|basic)\s+\S+|[\w.~+/=-]{41,}")
+
+
+def shortened(text: str, *, longest: int = 300) -> str:
+    """One printable line of what the cloud said, without anything that looks like a token."""
+    printable = "".join(character if character.isprintable() else " " for character in text[: 10 * longest])
+    line = _TOKEN.sub("[removed]", " ".join(printable.split()))
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+class CloudError(Exception):
+    """Something is wrong between us and the cloud."""
+
+
+class NotSent(CloudError):
+    """No connection was made, so the cloud never saw the request. Blame: its address, the name server, the network, the
+    certificate. Remedy: check the address and the way to it; asking again is safe.
+    """
+
+
+class Broken(CloudError):
+    """The connection broke, hung or brought too much before the answer was whole. Blame: the network or the cloud.
+    Remedy: read again; what a POST did is unknown.
+    """
+
+
+class NotUnderstood(CloudError):
+    """The answer is not the DR API's. Blame: a wrong address, a proxy or sign-in page in between, or a cloud that has
+    changed. Remedy: check the address; if it is right, report what came.
+    """
+
+
+class WrongCredential(CloudError):
+    """The token endpoint gives no token to this client. Blame: the client id, its secret or its rights. Remedy: put the
+    right ones in, or have an administrator of the cloud allow them.
+    """
+
+
+class ErrorAnswer(CloudError):
+    """The cloud answered with an error status: ``code`` and ``message`` are its own words, empty when it gave none."""
+
+    said = "The cloud answered with an error"
+
+    def __init__(self, status: int, code: str = "", message: str = "") -> None:
+        self.status, self.code, self.message = status, code, message
+        own_words = f"{status} {code}".strip() + (f": {message.rstrip('.')}" if message else "")
+        super().__init__(f"{self.said} ({own_words}).")
+
+
+class BadRequest(ErrorAnswer):
+    """400: the cloud finds the request wrong, ``additional`` says where. Blame: drdash. Remedy: report it."""
+
+    said = "The cloud finds the request wrong"
+
+    def __init__(self, status: int, code: str = "", message: str = "", *, additional: tuple[str, ...] = ()) -> None:
+        super().__init__(status, code, message)
+        self.additional = additional
+
+
+class Unauthorized(ErrorAnswer):
+    """401: the access token is not accepted, even a new one. Blame: the credential. Remedy: connect the cloud anew."""
+
+    said = "The cloud does not accept the access token"
+
+
+class Forbidden(ErrorAnswer):
+    """403: the credential lacks the privilege. Blame: its role in the cloud. Remedy: give it the role that it needs."""
+
+    said = "The cloud does not allow this to the credential"
+
+
+class NotFound(ErrorAnswer):
+    """404: the cloud does not know it. Blame: deleted, or another tenant's. Remedy: read the list again."""
+
+    said = "The cloud does not know what was asked for"
+
+
+class Conflict(ErrorAnswer):
+    """409: the resource is in the way of itself; ``task_uuids`` (lower case) are what keeps it busy. Remedy: wait."""
+
+    said = "The cloud finds the resource in another state than needed"
+
+    def __init__(self, status: int, code: str = "", message: str = "", *, task_uuids: tuple[str, ...] = ()) -> None:
+        super().__init__(status, code, message)
+        self.task_uuids = task_uuids
+
+
+class TooManyRequests(ErrorAnswer):
+    """429: the cloud is overloaded, or was asked too often. Remedy: nothing is sent for ``retry_after`` seconds."""
+
+    said = "The cloud asks to wait"
+
+    def __init__(self, status: int, code: str = "", message: str = "", *, retry_after: int) -> None:
+        self.said = f"The cloud asks to wait for {retry_after} s"
+        super().__init__(status, code, message)
+        self.retry_after = retry_after
+
+
+class ServerFault(ErrorAnswer):
+    """5xx: the cloud failed. Blame: the cloud. Remedy: read again later; what a POST did is unknown."""
+
+    said = "The cloud failed"

@@ -1,0 +1,292 @@
+"""One HTTP exchange, bounded in time and in size, that knows whether anything of the request can have left.
+
+urllib3's timeouts are for one read each, so an answer that drips lasts for ever: a Deadline shuts the socket down
+instead. Whether a POST was sent is not guessed from the kind of exception: the connection notes its first byte.
+"""
+
+import queue
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from http.client import HTTPException
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+from requests_oauthlib import OAuth2Session
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+
+from drdash.cloud.errors import Broken, CloudError, NotSent
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 60.0
+_CHUNK = 64 * 1024
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer as it came."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Deadline:
+    """The most that a call may take, with everything in it. When it is over, the socket in use is shut down, which
+    wakes whoever reads from it. A context manager; for the one thread that makes the call.
+    """
+
+    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+        self.seconds = seconds
+        self._monotonic = monotonic
+        self._ends = monotonic() + seconds
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._over = False
+        self._timer = threading.Timer(max(0.0, seconds), self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._timer.cancel()
+
+    @property
+    def over(self) -> bool:
+        return self._over or self._monotonic() >= self._ends
+
+    @property
+    def left(self) -> float:
+        """Seconds left; a hair more than 0 when it is over, since a timeout must not be 0."""
+        return 0.001 if self._over else max(0.001, self._ends - self._monotonic())
+
+    def watch(self, sock: socket.socket | None) -> None:
+        """Shut this socket down when the time is over. Raises TimeoutError when it is over already."""
+        with self._lock:
+            self._socket = sock
+            if sock is not None and self.over:
+                raise TimeoutError("the deadline is over")
+
+    def _end(self) -> None:
+        with self._lock:
+            self._over = True
+            if self._socket is not None:
+                try:
+                    # Not SSLSocket's own shutdown: it takes the TLS object from under the thread that reads from it.
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                except OSError:
+                    pass  # it is closed already
+
+
+class _Attempt:
+    """What is known of the exchange under way in this thread."""
+
+    def __init__(self, deadline: Deadline, limit: int) -> None:
+        self.deadline = deadline
+        self.limit = limit
+        self.connecting = False
+        self.begun = False  # whether a byte of the request may have left
+        self.why: BaseException | None = None  # why there is no connection
+
+
+_attempt: ContextVar[_Attempt] = ContextVar("attempt")
+
+
+class _TooLarge(requests.RequestException):
+    """The body is larger than it may be."""
+
+
+class _Watched(HTTPConnection):
+    """A connection that hands its socket to the deadline, and notes its first byte."""
+
+    def _new_conn(self) -> socket.socket:
+        attempt = _attempt.get()
+        failure: OSError = OSError("its name has no address")
+        for family, kind, protocol, _, address in _addresses(self._dns_host, self.port, attempt.deadline):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.settimeout(min(CONNECT_SECONDS, attempt.deadline.left))
+                attempt.deadline.watch(sock)
+                for option in self.socket_options or ():
+                    sock.setsockopt(*option)
+                sock.connect(address)
+            except OSError as error:
+                failure = error
+                sock.close()
+            else:
+                return sock
+        raise failure
+
+    def connect(self) -> None:
+        attempt = _attempt.get()
+        attempt.connecting = True
+        try:
+            super().connect()
+        except (OSError, HTTPError, HTTPException, ValueError) as error:
+            attempt.why = error
+            raise
+        finally:
+            attempt.connecting = False
+
+    def send(self, data: Any) -> None:
+        attempt = _attempt.get()
+        if not attempt.connecting:  # else it is the CONNECT to a proxy
+            if self.sock is None:
+                self.connect()
+            # Over TLS inside TLS (an https proxy) the socket is the inner one.
+            attempt.deadline.watch(getattr(self.sock, "socket", self.sock))
+            attempt.begun = True
+        super().send(data)
+
+
+class _WatchedTls(_Watched, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTls
+
+
+class Transport(HTTPAdapter):
+    """requests' adapter over watched connections, which reads bodies itself, up to the limit of the exchange."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        limit = _attempt.get().limit
+        response = super().send(request, *args, **kwargs)
+        body = bytearray()
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > limit:
+                response.close()
+                raise _TooLarge
+        response._content = bytes(body)  # what .content gives from now on
+        return response
+
+
+class PlainHttp(Transport):
+    """For the one origin that an account may reach without TLS. oauthlib refuses http unless that is allowed to the
+    whole process, so its session is given https, and the s is taken off here.
+    """
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        request.url = "http" + str(request.url).removeprefix("https")
+        return super().send(request, *args, **kwargs)
+
+
+def exchange(session: OAuth2Session, method: str, url: str, *, deadline: Deadline, limit: int, **request: Any) -> Reply:
+    """Send one request and read its whole answer: one try, no redirect followed.
+
+    Raises NotSent when certainly nothing of the request left this machine, else Broken when the answer is not whole.
+    """
+    attempt = _Attempt(deadline, limit)
+    host = url.split("/")[2]
+    with _as_current(attempt):
+        try:
+            timeout = (min(CONNECT_SECONDS, deadline.left), min(READ_SECONDS, deadline.left))
+            response = session.request(method, url, allow_redirects=False, timeout=timeout, **request)
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            if not attempt.begun:
+                why = attempt.why or error
+                raise NotSent(f"There is no connection to {host}: {_reason(why, deadline)}.") from None
+            raise Broken(_breakage(host, error, attempt)) from None
+        # A body that is read until the connection ends looks whole when the deadline has ended the connection.
+        if deadline.over:
+            raise Broken(_breakage(host, None, attempt))
+        return Reply(status=response.status_code, headers=dict(response.headers), body=response.content)
+
+
+@contextmanager
+def _as_current(attempt: _Attempt) -> Iterator[None]:
+    token = _attempt.set(attempt)
+    try:
+        yield
+    finally:
+        attempt.deadline.watch(None)
+        _attempt.reset(token)
+
+
+def _addresses(host: str, port: int, deadline: Deadline) -> list[Any]:
+    """Look a name up, in a thread, since a resolver cannot be interrupted."""
+    found: queue.SimpleQueue[list[Any] | OSError | UnicodeError] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.put(error)
+
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        answer = found.get(timeout=min(CONNECT_SECONDS, deadline.left))
+    except queue.Empty:
+        raise TimeoutError("the name server does not answer") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _breakage(host: str, error: BaseException | None, attempt: _Attempt) -> str:
+    if attempt.deadline.over:
+        return f"The answer of {host} was not there after {attempt.deadline.seconds:g} s."
+    if isinstance(error, _TooLarge):
+        return f"The answer of {host} is larger than {attempt.limit // 1024} KiB."
+    reason = _reason(error, attempt.deadline) if error else "it ended"
+    return f"The connection to {host} broke before the answer was whole: {reason}."
+
+
+def _reason(error: BaseException, deadline: Deadline) -> str:
+    """Why, in words, from the chain of what requests and urllib3 wrap around the system's own error."""
+    for cause in _chain(error):
+        match cause:
+            case socket.gaierror(errno=socket.EAI_AGAIN):
+                return "the name server does not answer"
+            case socket.gaierror() | UnicodeError():
+                return "its name is not known"
+            case ssl.SSLCertVerificationError():
+                return f"its certificate is not trusted ({cause.verify_message.rstrip('.')})"
+            case ssl.SSLError():
+                return f"TLS failed ({(cause.reason or 'no reason given').replace('_', ' ').lower()})"
+            case ConnectionRefusedError():
+                return "it refuses connections"
+            case ConnectionResetError() | BrokenPipeError():
+                return "it was reset"
+            case TimeoutError():
+                return "it did not answer in time"
+            case requests.exceptions.InvalidSchema():
+                return "the address is not on the account's own host"
+            case OSError(strerror=str() as words) if words:
+                return words[:1].lower() + words[1:]
+    return "it did not answer in time" if deadline.over else "it does not speak HTTP as it should"
+
+
+def _chain(error: BaseException | None, depth: int = 0) -> Iterator[BaseException]:
+    """The innermost first."""
+    if error is None or depth > 10:
+        return
+    inner = [error.__cause__, error.__context__, getattr(error, "reason", None), *error.args]
+    for cause in inner:
+        if isinstance(cause, BaseException) and not isinstance(error, CloudError):
+            yield from _chain(cause, depth + 1)
+    yield error
