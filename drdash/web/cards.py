@@ -1,0 +1,207 @@
+"""What a row or a panel of a server or site shows, taken from its record. Pure: knows neither the reader nor the time."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from drdash.cloud.records import AutomatedTest, Issue, Link, Server, Site
+from drdash.cloud.words import Readiness, Rel, ServerStatus, ServerType, Severity
+from drdash.estate.snapshot import Estate, Seen
+from drdash.failover.guard import PRODUCTION, TESTS
+from drdash.failover.reasons import remedy_of
+from drdash.web import wording
+from drdash.web.buttons import server_url, site_url
+from drdash.web.wording import Look, look_of
+
+NO_ISSUES = Look("No issues", "good", "good")
+ISSUES_UNSAID = Look("Issues not said", "warn", "unknown")
+
+
+class IssueCard(msgspec.Struct, frozen=True):
+    """One issue in words: how bad, what it blocks, and who can clear it."""
+
+    severity: Look
+    message: str
+    code: str
+    domain: str
+    blocks: str
+    remedy: Look
+    task_uuids: tuple[str, ...]
+
+
+class ServerCard(msgspec.Struct, frozen=True):
+    """A server as its row and its page show it."""
+
+    server: Server
+    url: str
+    name: str
+    kind: Look
+    status: Look
+    vm: Look
+    rpo: Look | None
+    site: "SiteName"
+    issues: tuple[IssueCard, ...]
+    worst: Look
+    automated: Look
+    schedule: str
+    missing_since: datetime | None
+    task_uuids: tuple[str, ...]
+    links: tuple[Link, ...]
+    tested: datetime | None
+    recovery: bool
+
+
+class SiteName(msgspec.Struct, frozen=True):
+    """A site has no name at the cloud: the beginning of its id stands for it."""
+
+    url: str
+    short: str
+    uuid: str
+    known: bool
+    default: bool
+
+
+class SiteCard(msgspec.Struct, frozen=True):
+    """A site as its row and its page show it."""
+
+    site: Site
+    name: SiteName
+    status: Look
+    readiness: Look
+    issues: tuple[IssueCard, ...]
+    worst: Look
+    missing_since: datetime | None
+    servers: int
+    links: tuple[Link, ...]
+
+
+def server_card(seen: Seen[Server], site: Site | None) -> ServerCard:
+    """The card of a server; ``site`` None: its site is not among the known ones."""
+    server = seen.record
+    test = server.automated_test
+    return ServerCard(
+        server=server,
+        url=server_url(server.uuid),
+        name=name_of(server),
+        kind=_kind(server),
+        status=look_of(wording.SERVER_STATUS, server.status),
+        vm=look_of(wording.VM_STATUS, server.vm.status if server.vm else None),
+        rpo=look_of(wording.RPO, server.rpo.status) if server.rpo else None,
+        site=site_name(server.site_uuid, site),
+        issues=tuple(_issue(issue) for issue in server.issues or ()),
+        worst=_worst(server.issues),
+        automated=automated(test),
+        schedule=wording.SCHEDULE.get(test.schedule, test.schedule) if test else "",
+        missing_since=seen.missing_since,
+        task_uuids=tuple(sorted(server.task_uuids)),
+        links=_links(server.links),
+        tested=server.test_failover.last_start if server.test_failover else None,
+        recovery=server.type != ServerType.PRIMARY,
+    )
+
+
+def site_card(seen: Seen[Site], estate: Estate) -> SiteCard:
+    """The card of a site, with the number of servers that name it."""
+    site = seen.record
+    readiness = look_of(wording.READINESS, site.readiness)
+    return SiteCard(
+        site=site,
+        name=site_name(site.uuid, site),
+        status=look_of(wording.SITE_STATUS, site.status),
+        readiness=readiness if site.readiness else Look("Readiness not said", "warn", "unknown"),
+        issues=tuple(_issue(issue) for issue in site.issues or ()),
+        worst=_worst(site.issues),
+        missing_since=seen.missing_since,
+        servers=sum(one.record.site_key == site.key for one in estate.servers.values()),
+        links=_links(site.links),
+    )
+
+
+def name_of(server: Server) -> str:
+    """The server's name, or its id where it has none."""
+    return server.name.strip() or server.uuid
+
+
+def site_name(uuid: str, site: Site | None) -> SiteName:
+    """How a site is called and where its page is."""
+    short = uuid[:8] if len(uuid) == 36 and uuid.count("-") == 4 else uuid
+    return SiteName(
+        url=site_url(uuid) if uuid else "",
+        short=short or "no site",
+        uuid=uuid,
+        known=site is not None,
+        default=bool(site and site.default),
+    )
+
+
+def in_production(server: Server) -> bool:
+    """Whether a production failover of the server is active or beginning."""
+    return server.status in PRODUCTION or server.status == ServerStatus.STARTING_FAILOVER_PROD
+
+
+def under_test(server: Server) -> bool:
+    """Whether a test failover of the server runs."""
+    return server.status in TESTS
+
+
+def moving(server: Server) -> bool:
+    """Whether the cloud is at work on the server, by its own word or by its status."""
+    return server.busy or look_of(wording.SERVER_STATUS, server.status).icon == "moving"
+
+
+def ready(site: Site) -> bool:
+    """Whether the cloud calls the site ready, without a word of caution."""
+    return site.readiness == Readiness.OK
+
+
+def automated(test: AutomatedTest | None) -> Look:
+    """What is said of the automated test: never green unless it succeeded."""
+    if test is None:
+        return Look("No automated test", "still", "off")
+    if test.last_status:
+        return look_of(wording.AUTOMATED_TEST, test.last_status)
+    if test.schedule == "NEVER":
+        return Look("Automated test is off", "still", "off")
+    return Look("Automated test never ran", "warn", "warn")
+
+
+def _kind(server: Server) -> Look:
+    if server.type == ServerType.RECOVERY:
+        return Look("Recovery", "still", "recovery")
+    if server.type == ServerType.PRIMARY:
+        return Look("Primary", "still", "primary")
+    return look_of({}, server.type)
+
+
+def _issue(issue: Issue) -> IssueCard:
+    return IssueCard(
+        severity=look_of(wording.SEVERITY, issue.severity),
+        message=issue.message or issue.code or "The cloud gives no words for this issue.",
+        code=issue.code,
+        domain=issue.domain,
+        blocks=wording.rel_words(issue.link) if issue.link else "",
+        remedy=wording.REMEDY[remedy_of(issue.code)],
+        task_uuids=issue.task_uuids,
+    )
+
+
+def _worst(issues: Iterable[Issue] | None) -> Look:
+    if issues is None:
+        return ISSUES_UNSAID
+    listed = list(issues)
+    if not listed:
+        return NO_ISSUES
+    count = len({(issue.code, issue.message, issue.severity) for issue in listed})
+    word = "1 issue" if count == 1 else f"{count} issues"
+    if any(issue.severity == Severity.ERROR for issue in listed):
+        busy = all(issue.code == "ResourceBusy" for issue in listed if issue.severity == Severity.ERROR)
+        return Look("Busy", "moving", "moving") if busy and count == 1 else Look(word, "bad", "bad")
+    known = all(issue.severity.known for issue in listed)
+    return Look(word, "warn", "warn" if known else "unknown")
+
+
+def _links(links: tuple[Link, ...] | None) -> tuple[Link, ...]:
+    """Those that lead a person somewhere; what starts and stops is not for following."""
+    calls = {Rel.START_PROD, Rel.START_TEST, Rel.STOP}
+    return tuple(link for link in links or () if link.rel not in calls)

@@ -1,0 +1,192 @@
+"""The HTML of a row, a panel or a tenant's health: one maker for the page that includes it and the event that sends it.
+
+Nothing here depends on the reader or on the time, so each drawing is made once for all who may see it, and kept by
+what it is made of. Ages tick in the browser; ``stale`` is what the server already knows of them.
+"""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from django.template.loader import get_template
+from django.utils import timezone
+
+from drdash.cloud.records import Server, Site
+from drdash.estate.replica import replica
+from drdash.estate.snapshot import Estate, Seen
+from drdash.failover.actions import live_actions, own_state
+from drdash.failover.models import Action, State
+from drdash.tenants.models import Tenant
+from drdash.tenants.roles import Role
+from drdash.web import buttons, cards, facts
+from drdash.web.actioncards import action_card, stamp
+from drdash.web.wording import action_name
+
+RECENT = 10
+KEPT = 20_000
+
+_made: dict[Hashable, str] = {}
+
+
+def render(topic: str, *, tenant: int, role: Role) -> str | None:
+    """The HTML of a topic as it is now, for everyone of that role in the tenant; None: there is no such thing."""
+    kind, _, key = topic.partition("-row-" if "-row-" in topic else "-panel-" if "-panel-" in topic else "-")
+    if kind == "action":
+        action = Action.objects.select_related("user").filter(tenant_id=tenant, pk=key).first() if _id(key) else None
+        return None if action is None else action_row(action) if "-row-" in topic else action_panel(action)
+    estate = replica().estates([tenant])[tenant]
+    if kind == "server" and (server := estate.servers.get(key)):
+        ours = live_actions([tenant]).get((tenant, key))
+        return (server_row if "-row-" in topic else server_panel)(estate, server, role=role, ours=ours)
+    if kind == "site" and (site := estate.sites.get(key)):
+        return (site_row if "-row-" in topic else site_panel)(estate, site)
+    if kind == "health" and key == str(tenant):
+        return health(Tenant.objects.get(pk=tenant), estate, live_actions([tenant]))
+    return None
+
+
+def server_row(
+    estate: Estate, seen: Seen[Server], *, role: Role, ours: Action | None, stale: bool | None = None
+) -> str:
+    """A server as a row of a table."""
+    late = _stale(estate, stale)
+    site = estate.sites.get(seen.record.site_key)
+    key = ("server-row", estate.tenant, role, late, _of(seen), _of(site), stamp(ours))
+    return _once(key, lambda: _draw("servers/_row.html", _server(estate, seen, role, ours), stale=late))
+
+
+def server_panel(
+    estate: Estate, seen: Seen[Server], *, role: Role, ours: Action | None, stale: bool | None = None
+) -> str:
+    """A server's page below its title: state, actions, issues, history, every field."""
+    late = _stale(estate, stale)
+    recent = list(
+        Action.objects.filter(tenant_id=estate.tenant, server_uuid=seen.record.key).select_related("user")[:RECENT]
+    )
+    site = estate.sites.get(seen.record.site_key)
+    key = ("server-panel", estate.tenant, role, late, _of(seen), _of(site), tuple(map(stamp, recent)))
+
+    def draw() -> str:
+        context = _server(estate, seen, role, ours)
+        groups = facts.groups(seen.record.json, "Server")
+        return _draw(
+            "servers/_panel.html",
+            {**context, "groups": groups, "recent": [action_card(action) for action in recent]},
+            stale=late,
+        )
+
+    return _once(key, draw)
+
+
+def site_row(estate: Estate, seen: Seen[Site], *, stale: bool | None = None) -> str:
+    """A site as a row of a table."""
+    return _site("sites/_row.html", estate, seen, stale)
+
+
+def site_panel(estate: Estate, seen: Seen[Site], *, stale: bool | None = None) -> str:
+    """A site's page below its title."""
+    return _site("sites/_panel.html", estate, seen, stale)
+
+
+def action_row(action: Action) -> str:
+    """An action as a row of a table; its ``user`` must be loaded."""
+    key = ("action-row", stamp(action))
+    return _once(key, lambda: _draw("actions/_row.html", {"card": action_card(action), "tenant": action.tenant_id}))
+
+
+def action_panel(action: Action) -> str:
+    """An action's page below its title; its ``user`` must be loaded."""
+    key = ("action-panel", stamp(action))
+    return _once(key, lambda: _draw("actions/_panel.html", {"card": action_card(action), "tenant": action.tenant_id}))
+
+
+def health(
+    tenant: Tenant, estate: Estate, live: dict[tuple[int, str], Action], *, stale: bool | None = None
+) -> str:
+    """How fresh a tenant's data is, and what everyone has to know of it on every page."""
+    late = _stale(estate, stale)
+    production = [seen for seen in estate.servers.values() if cards.in_production(seen.record)]
+    unknown = [a for (owner, _), a in live.items() if owner == estate.tenant and a.state == State.UNKNOWN]
+    key = (
+        "health",
+        estate.tenant,
+        tenant.name,
+        late,
+        estate.health,
+        tuple((seen.record.key, seen.record.name) for seen in production),
+        tuple(map(stamp, unknown)),
+    )
+
+    def draw() -> str:
+        context = {
+            "name": tenant.name,
+            "health": estate.health,
+            "production": [{"name": cards.name_of(s.record), "url": buttons.server_url(s.record.uuid)} for s in production],
+            "unknown": [
+                {"action": a, "name": action_name(a.kind, production=a.production), "server": a.server_name}
+                for a in unknown
+            ],
+        }
+        return _draw("_health.html", {**context, "tenant": estate.tenant}, stale=late)
+
+    return _once(key, draw)
+
+
+def blocked(estate: Estate, seen: Seen[Server], ours: Action | None) -> bool:
+    """Whether a recovery server allows no action at all, roles aside."""
+    site = estate.sites.get(seen.record.site_key)
+    key = ("blocked", estate.tenant, _of(seen), _of(site), stamp(ours))
+    return bool(
+        _once(key, lambda: "yes" if buttons.blocked(seen.record, site.record if site else None, own_state(ours)) else "")
+    )
+
+
+def _server(estate: Estate, seen: Seen[Server], role: Role, ours: Action | None) -> dict[str, Any]:
+    site = estate.site_of(seen.record)
+    shown = (
+        ()
+        if seen.missing_since
+        else buttons.buttons(seen.record, site, role=role, ours=own_state(ours))
+    )
+    in_row = tuple(button for button in shown if not button.pointless)
+    return {
+        "card": cards.server_card(seen, site),
+        "buttons": shown,
+        "row_buttons": in_row,
+        "reasons": buttons.summary(in_row),
+        "ours": None
+        if ours is None
+        else {"action": ours, "name": action_name(ours.kind, production=ours.production), "state": ours.state},
+        "tenant": estate.tenant,
+    }
+
+
+def _site(template: str, estate: Estate, seen: Seen[Site], stale: bool | None) -> str:
+    late = _stale(estate, stale)
+    card = cards.site_card(seen, estate)
+    key = (template, estate.tenant, late, _of(seen), card.servers)
+    groups = facts.groups(seen.record.json, "Site")
+    return _once(key, lambda: _draw(template, {"card": card, "groups": groups, "tenant": estate.tenant}, stale=late))
+
+
+def _of(seen: Seen[Any] | None) -> Hashable:
+    return None if seen is None else (seen.record.key, seen.version, seen.missing_since, hash(seen.record.json))
+
+
+def _stale(estate: Estate, stale: bool | None) -> bool:
+    return estate.health.stale(timezone.now()) if stale is None else stale
+
+
+def _once(key: Hashable, make: Callable[[], str]) -> str:
+    if (html := _made.get(key)) is None:
+        if len(_made) >= KEPT:
+            _made.clear()
+        html = _made[key] = make()
+    return html
+
+
+def _draw(template: str, context: dict[str, Any], *, stale: bool = False) -> str:
+    return get_template(template).render({**context, "stale": stale})
+
+
+def _id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19

@@ -1,0 +1,67 @@
+"""What templates draw again and again: a look, an icon, a time, a link out."""
+
+from datetime import UTC, datetime
+from functools import cache
+from urllib.parse import urlsplit
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from drdash.web.wording import Look
+
+register = template.Library()
+
+
+@cache
+def _sprite(name: str) -> str:
+    return f"{static('drdash/icons.svg')}#{name}"
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon of the sprite; decoration only, the word stands beside it."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}"></use></svg>', _sprite(name))
+
+
+@register.simple_tag
+def look(shown: Look, extra: str = "") -> SafeString:
+    """A status: icon, word and tone. ``extra`` goes behind the word."""
+    return format_html(
+        '<span class="look {}">{}<span class="word">{}{}</span></span>', shown.tone, icon(shown.icon), shown.word, extra
+    )
+
+
+@register.simple_tag
+def when(at: datetime | None, style: str = "") -> SafeString | str:
+    """A moment; in the browser it becomes the viewer's own time, or with ``age`` the time since, or ``until``."""
+    if at is None:
+        return ""
+    exact = at.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" data-show="{}">{}</time>',
+        exact.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        style or "at",
+        f"{exact:%Y-%m-%d %H:%M:%S} UTC",
+    )
+
+
+@register.filter
+def outward(href: str) -> str:
+    """The address if it may be linked to: absolute http or https. Otherwise empty."""
+    try:
+        parts = urlsplit(href)
+    except ValueError:
+        return ""
+    return href if parts.scheme in {"http", "https"} and parts.netloc else ""
+
+
+@register.simple_tag
+def link_out(href: str, text: str = "") -> SafeString:
+    """A link to another place in a tab of its own; what is no web address stays text."""
+    if not outward(href):
+        return format_html("<span>{}{}</span>", f"{text}: " if text else "", href or "no address")
+    return format_html(
+        '<a href="{}" target="_blank" rel="noopener noreferrer">{}{}</a>', href, text or href, icon("out")
+    )
