@@ -61,6 +61,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def kept_port(path: Path) -> int:
+    """The port noted in `path` while it is free, so that an address survives a restart; else another, noted there."""
+    try:
+        port = int(path.read_text())
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except (ValueError, OverflowError, OSError):
+        port = free_port()
+        path.write_text(str(port))
+    return port
+
+
 def embedded_redis(folder: Path) -> tuple[Program, str, int]:
     """A Redis of our own on a free loopback port: the program, its address, its port. It keeps its data in `folder`."""
     binary = shutil.which("redis-server")

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 
 from drdash import environment, startup
 from drdash.supervisor import Program, Supervisor, end_with_parent
+from drdash.tenants.connect import Refusal, connect
+from drdash.tenants.models import Membership, Tenant
 from drdash.web.management.commands import up
 
 CLIENT_ID = "drdash-demo"
+TENANT = "Demo customer"
 PEOPLE = ("viewer", "operator", "admin")
 
 
@@ -36,7 +40,7 @@ class Command(up.Command):
 
     async def prepare_cloud(self, supervisor: Supervisor) -> None:
         self.secret = environment.keep_once(settings.DATA_DIR / "keys" / "simulator_secret", secrets.token_urlsafe(24))
-        self.cloud_port = startup.free_port()
+        self.cloud_port = startup.kept_port(settings.DATA_DIR / "simulator.port")
         self.say("Starting the simulated cloud")
         supervisor.start(
             Program(
@@ -50,6 +54,28 @@ class Command(up.Command):
 
     async def prepare_data(self) -> None:
         await asyncio.to_thread(self.make_data)
+
+    def make_data(self) -> None:
+        """The three people, and the simulated customer whom they watch. What is there already stays."""
+        users = get_user_model().objects
+        for name in PEOPLE:
+            if not users.filter(username=name).exists():
+                make = users.create_superuser if name == "admin" else users.create_user
+                make(name, password=name)
+        cloud = f"http://127.0.0.1:{self.cloud_port}"
+        tenant = Tenant.objects.filter(credential__is_simulator=True).select_related("credential").first()
+        if tenant is None:
+            try:
+                found = connect(name=TENANT, cloud=cloud, client_id=CLIENT_ID, client_secret=self.secret, admin="admin")
+            except Refusal as problem:
+                raise startup.CannotStart(str(problem)) from None
+            tenant = found.tenant
+            self.say(f"Connected the {TENANT.lower()}: {found.sites} sites, {found.servers} servers")
+        elif tenant.credential.cloud != cloud:  # the earlier port was taken in the meantime
+            tenant.credential.cloud = cloud
+            tenant.credential.save()
+        for name in PEOPLE:
+            Membership.objects.get_or_create(user=users.get(username=name), tenant=tenant, defaults={"role": name})
 
     async def announce(self) -> None:
         self.say("Waiting for the first data")
