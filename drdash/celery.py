@@ -1,4 +1,6 @@
-"""The clock: a tick each second. A message that is late is worthless, so it expires."""
+"""The clock: a tick each second, which hands out what is due (``tasks``). A message that is late is worthless, so it
+expires.
+"""
 
 import os
 
@@ -11,6 +13,7 @@ environment.demand_keys()
 
 app = Celery("drdash")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["drdash"])
 app.conf.beat_schedule = {
     "tick": {"task": "drdash.tick", "schedule": 1.0, "options": {"expires": 1.0}},
 }

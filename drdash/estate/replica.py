@@ -30,6 +30,10 @@ class Replica:
             self.reachable = False
         return {tenant: self._estates.get(tenant) or _never_seen(tenant) for tenant in wanted}
 
+    def known(self, tenant: int) -> Estate | None:
+        """What this process has of the tenant, however old; no trip to Redis."""
+        return self._estates.get(tenant)
+
     def _refresh(self, wanted: list[int]) -> None:
         for tenant, stored in self._store.peek(wanted).items() if wanted else ():
             known = self._estates.get(tenant)

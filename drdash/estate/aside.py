@@ -1,0 +1,43 @@
+"""Work that may fail or be late without anyone waiting for it: telling Redis about an action."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from functools import cache
+
+from drdash.estate.store import StoreAway
+
+log = logging.getLogger(__name__)
+WAITING = 1000
+
+
+def aside(work: Callable[[], object]) -> None:
+    """Do ``work`` soon, in another thread, in order. Without Redis it is dropped: every page still says its age."""
+    try:
+        _works().put_nowait(work)
+    except queue.Full:
+        log.warning("Redis is too slow: an announcement was dropped.")
+
+
+def settle() -> None:
+    """Wait until all that was put aside before is done."""
+    _works().join()
+
+
+@cache
+def _works() -> "queue.Queue[Callable[[], object]]":
+    works: queue.Queue[Callable[[], object]] = queue.Queue(WAITING)
+
+    def run() -> None:
+        while True:
+            work = works.get()
+            try:
+                work()
+            except StoreAway as away:
+                log.debug("%s", away)
+            finally:
+                works.task_done()
+
+    threading.Thread(target=run, name="aside", daemon=True).start()
+    return works

@@ -1,0 +1,168 @@
+"""One pass over a tenant's estate: all of it at each interval, and in between, while a task runs, the busy servers
+alone. A step that can be called once; the clock that calls it is elsewhere.
+"""
+
+import logging
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+
+import msgspec
+from django.conf import settings
+
+from drdash.cloud.client import Client
+from drdash.cloud.errors import CloudError, NotUnderstood, TooManyRequests
+from drdash.estate.replica import replica
+from drdash.estate.snapshot import Change, Estate, Health, Read, failed, merge_part, merge_pass, next_version
+from drdash.estate.store import store
+from drdash.estate.waiting import waits
+
+log = logging.getLogger(__name__)
+
+PASS_SECONDS = 120.0
+BUSY_SECONDS = 2.0
+LONGEST_BACK_OFF = 60.0
+
+Now = Callable[[], datetime]
+Merge = Callable[[Estate], tuple[Estate, Change]]
+
+
+def run_pass(tenant: int, client: Client, *, watched: Collection[str], now: Now, jitter: float) -> Read | None:
+    """Read what is due of the tenant's estate, publish it, and plan the next pass.
+
+    ``watched``: keys of servers to follow as closely as busy ones. ``jitter``: 0 to 1, spreads the tries at a failing
+    cloud. Returns what was read, as evidence; None when it failed (its health then says why), when it is not time yet,
+    or when another process is at it. Raises StoreAway without Redis: there is nobody to tell then.
+    """
+    with store().passing(tenant, seconds=PASS_SECONDS + 30) as ours:
+        if not ours:
+            return None
+        estate = store().load(tenant, known=replica().known(tenant))
+        read: Read | None = None
+        if waits.until(tenant, now()) is None:
+            if now() >= next_whole(estate.health, now=now(), jitter=jitter):
+                estate, read = _whole(estate, client, now)
+            elif not estate.health.failures:
+                estate, read = _part(estate, client, watched, now)
+        store().plan(tenant, _next(estate, watched, now=now(), jitter=jitter))
+        return read
+
+
+def hurry(tenant: int, now: datetime) -> None:
+    """Have the tenant's busy and watched servers read at once. Raises StoreAway."""
+    store().plan(tenant, now)
+
+
+def take(tenant: int, read: Read, *, now: Now) -> None:
+    """Publish what a fresh read of one server brought, like a pass of that server alone. Raises StoreAway."""
+    _publish(tenant, lambda estate: merge_part(estate, read, version=next_version(estate.version, now())))
+
+
+def fail(tenant: int, error: Exception, *, now: Now) -> None:
+    """Note that the tenant cannot be polled at all, and why; planned again as after a failed pass. Raises StoreAway."""
+    estate = _fail(store().load(tenant, known=replica().known(tenant)), error, now)
+    store().plan(tenant, _next(estate, (), now=now(), jitter=0.0))
+
+
+def next_whole(health: Health, *, now: datetime, jitter: float) -> datetime:
+    """When the next whole pass is due: an interval after the last try, later while the cloud goes on failing."""
+    if health.tried_at is None:
+        return now
+    back_off = min(LONGEST_BACK_OFF, settings.POLL_SECONDS * 2.0 ** min(health.failures - 1, 10))
+    return health.tried_at + timedelta(seconds=max(settings.POLL_SECONDS, back_off * (1 - jitter / 4)))
+
+
+def _next(estate: Estate, watched: Collection[str], *, now: datetime, jitter: float) -> datetime:
+    if until := waits.until(estate.tenant, now):
+        return until
+    whole = next_whole(estate.health, now=now, jitter=jitter)
+    if estate.health.failures or not (estate.busy or watched):
+        return whole
+    return min(whole, now + timedelta(seconds=BUSY_SECONDS))
+
+
+def _whole(estate: Estate, client: Client, now: Now) -> tuple[Estate, Read | None]:
+    started = now()
+    try:
+        servers = client.servers(deadline=PASS_SECONDS)
+        sites = client.sites(deadline=PASS_SECONDS)
+        for listing, what in ((servers, "servers"), (sites, "sites")):
+            if listing.total is not None and not listing.whole:
+                raise NotUnderstood(
+                    f"The cloud counts {listing.total} {what}, but listed {len(listing.items)}: the list changed while "
+                    "it was read, or is cut short."
+                )
+    except CloudError as error:
+        return _fail(estate, error, now), None
+    read = Read(
+        started=started,
+        servers=servers.items,
+        sites=sites.items,
+        whole_servers=servers.whole,
+        whole_sites=sites.whole,
+    )
+    if estate.health.error:
+        log.warning("Tenant %s is polled again: the cloud answers.", estate.tenant)
+    finished = now()
+
+    def merge(current: Estate) -> tuple[Estate, Change]:
+        merged = merge_pass(
+            _at_interval(current), read, finished=finished, version=next_version(current.version, finished)
+        )
+        return merged or (current, Change())
+
+    return _publish(estate.tenant, merge, first=estate), read
+
+
+def _part(estate: Estate, client: Client, watched: Collection[str], now: Now) -> tuple[Estate, Read | None]:
+    followed = {server.key: server for server in estate.busy}
+    followed |= {key: estate.servers[key].record for key in watched if key in estate.servers}
+    resource_ids = tuple(sorted({server.resource_id for server in followed.values() if server.resource_id}))
+    if not resource_ids:
+        return estate, None
+    started = now()
+    try:
+        listing = client.servers(resource_ids=resource_ids, deadline=PASS_SECONDS)
+    except TooManyRequests as error:
+        return _fail(estate, error, now), None
+    except CloudError as error:
+        # The whole pass decides how the cloud is doing; this one only misses its news.
+        log.debug("Tenant %s: its busy servers were not read: %s", estate.tenant, error)
+        return estate, None
+    read = Read(started=started, servers=listing.items)
+
+    def merge(current: Estate) -> tuple[Estate, Change]:
+        return merge_part(current, read, version=next_version(current.version, now()))
+
+    return _publish(estate.tenant, merge, first=estate), read
+
+
+def _fail(estate: Estate, error: Exception, now: Now) -> Estate:
+    until = None
+    if isinstance(error, TooManyRequests):
+        until = now() + timedelta(seconds=error.retry_after)
+        waits.hold(estate.tenant, until)
+    if not estate.health.error:
+        log.warning("Tenant %s cannot be polled: %s", estate.tenant, error)
+
+    def merge(current: Estate) -> tuple[Estate, Change]:
+        health = failed(_at_interval(current).health, str(error), now=now(), wait_until=until)
+        return msgspec.structs.replace(current, health=health), Change()
+
+    return _publish(estate.tenant, merge, first=estate)
+
+
+def _publish(tenant: int, merge: Merge, *, first: Estate | None = None) -> Estate:
+    """Merge into what is stored, again if someone else published meanwhile; the estate as it then is."""
+    current = first or store().load(tenant, known=replica().known(tenant))
+    while True:
+        merged, change = merge(current)
+        if merged is current or store().publish(current, merged, change):
+            return merged
+        current = store().load(tenant)
+
+
+def _at_interval(estate: Estate) -> Estate:
+    """With today's poll interval: it may have been set anew since the estate was stored."""
+    return msgspec.structs.replace(
+        estate, health=msgspec.structs.replace(estate.health, interval=float(settings.POLL_SECONDS))
+    )

@@ -1,0 +1,309 @@
+"""The protocol of an action, from click to outcome: at most one POST, and none without a committed record.
+
+Everything runs in the caller's thread, outside any transaction, and needs the database and the cloud alone. The order
+is what makes it safe: the row and its audit entry → a fresh read → the guard → the claim, by compare-and-set → one
+POST → the outcome. A process that dies leaves a row that time settles (``following``), never a second POST.
+"""
+
+import hashlib
+import re
+import time
+from threading import BoundedSemaphore
+
+import msgspec
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from drdash.cloud.client import Client
+from drdash.cloud.errors import CloudError
+from drdash.cloud.records import RecoveryPoint, Server, Site
+from drdash.estate import polling
+from drdash.estate.aside import aside
+from drdash.estate.fresh import Fresh, read_fresh
+from drdash.failover import following, outcomes
+from drdash.failover.guard import Kind, OwnState, Sight, Verdict, is_production, judge
+from drdash.failover.models import LIVE, OPEN, Action, State
+from drdash.failover.reasons import Mark, Reason, own
+from drdash.failover.record import create, move
+from drdash.failover.sighting import Sighting, differences, sight_of
+from drdash.tenants import access
+from drdash.tenants.connect import client_of
+from drdash.tenants.models import Tenant
+from drdash.tenants.roles import Role
+from drdash.tenants.secrets import Unopenable
+
+# Each holds one of the web server's threads for as long as the cloud takes: some are always left for pages.
+AT_ONCE = 12
+FRESH_SECONDS = 5.0
+
+_slots = BoundedSemaphore(AT_ONCE)
+_KEY = re.compile(r"[!-~]{1,100}")
+_RECOVERY_POINT_ID = re.compile(r"[a-zA-Z0-9@-]{1,200}")
+
+
+class Invalid(Exception):
+    """The wish itself is wrong; nothing was recorded or sent. The message says what to do."""
+
+
+class KeyReused(Exception):
+    """The idempotency key belongs to another wish of this person; nothing was sent."""
+
+
+class TooMany(Exception):
+    """As many actions as this process takes are under way; nothing was recorded or sent. Try again."""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What one person asks for. ``recovery_point`` None: the latest. ``acknowledge``: codes that were nodded to.
+    ``confirm``: the server's name as typed, for production. ``key``: the same for a repeat of the same wish."""
+
+    kind: Kind
+    key: str
+    recovery_point: RecoveryPoint | None = None
+    acknowledge: frozenset[str] = frozenset()
+    confirm: str = ""
+    seen: Sighting | None = None
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What a fresh read shows before anyone decides. ``server`` is the fresh one where it could be read."""
+
+    verdict: Verdict
+    server: Server
+    site: Site | None
+    sighting: Sighting
+    ours: Action | None
+
+
+def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind) -> Preview:
+    """A fresh read and the guard's word on it, for a dialog. Sends nothing. Raises Invalid without a membership."""
+    role = _role(user, tenant)
+    fresh = _read(tenant, _client(tenant), server)
+    ours = open_action(tenant, server)
+    shown = fresh.server or server
+    return Preview(
+        verdict=judge(kind, _sight(fresh, server), role=role, ours=own_state(ours)),
+        server=shown,
+        site=fresh.site,
+        sighting=sight_of(user=user.pk, tenant=tenant.pk, kind=kind, server=shown, site=fresh.site, role=role),
+        ours=ours,
+    )
+
+
+def request(*, user: User, tenant: Tenant, server: Server, wish: Wish) -> tuple[Action, bool]:
+    """Carry a wish through to its outcome: the action, and whether it was made by this call (False: a repeat).
+
+    ``server`` is what is known of it; the cloud is asked again before anything is sent. A refusal by the guard is an
+    action in state ``refused`` without a ``status``. Raises Invalid, KeyReused, TooMany; then nothing was sent.
+    """
+    _check(wish)
+    role, content = _role(user, tenant), _content(tenant, server, wish)
+    if earlier := _earlier(user, wish, content):
+        return earlier, False
+    forbidden = _forbidden(wish.kind, role)
+    if not forbidden and is_production(wish.kind, server) and wish.confirm.strip() != server.name.strip():
+        raise Invalid(f'Type the server\'s name, "{server.name}", to confirm: this is production.')
+    if not _slots.acquire(blocking=False):
+        raise TooMany("Too many actions are under way at once. Nothing was sent: try again in a moment.")
+    try:
+        begun = _boot_seconds()
+        try:
+            action = create(
+                user=user,
+                now=timezone.now(),
+                tenant=tenant,
+                cloud=tenant.credential.cloud,
+                server_uuid=server.key,
+                server_name=server.name,
+                kind=wish.kind,
+                production=is_production(wish.kind, server),
+                recovery_point=msgspec.to_builtins(wish.recovery_point),
+                acknowledged=sorted(wish.acknowledge),
+                idempotency_key=wish.key,
+                content=content,
+            )
+        except IntegrityError:
+            # The same click at the same moment: the other one carries it out.
+            if earlier := _earlier(user, wish, content):
+                return earlier, False
+            raise
+        if forbidden:
+            _refuse(action, [forbidden])
+        else:
+            _carry_out(action, user, tenant, server, wish, begun)
+        return action, True
+    finally:
+        _slots.release()
+
+
+def _carry_out(action: Action, user: User, tenant: Tenant, known: Server, wish: Wish, begun: float) -> None:
+    client = _client(tenant)
+    read_begun = _boot_seconds()
+    fresh = _read(tenant, client, known)
+    role = _role(user, tenant)
+    ours = open_action(tenant, known)
+    if _boot_seconds() - read_begun > FRESH_SECONDS:
+        fresh = Fresh(fresh.started, problem=f"The cloud took over {FRESH_SECONDS:.0f} s to tell the current state.")
+    verdict = judge(wish.kind, _sight(fresh, known), role=role, ours=own_state(ours))
+    reasons = [*_stopped(wish, verdict, fresh, user, tenant, role), *verdict.reasons]
+    if any(reason.mark > Mark.ACKNOWLEDGE for reason in reasons) or fresh.server is None or client is None:
+        _refuse(action, reasons)
+        return
+    if _boot_seconds() - begun > following.REQUEST_SECONDS:
+        following.expire(action, timezone.now())
+        return
+    if _claim(action, wish, verdict, ours):
+        outcomes.send(action, client, wish.recovery_point, fresh.server)
+        aside(lambda: polling.hurry(tenant.pk, timezone.now()))
+
+
+def _stopped(wish: Wish, verdict: Verdict, fresh: Fresh, user: User, tenant: Tenant, role: Role) -> list[Reason]:
+    """What stops this click beyond the guard: a nod or a name that is missing, or ground that has shifted."""
+    found: list[Reason] = []
+    missing = [code for code in verdict.acknowledge if code not in wish.acknowledge]
+    if verdict.allowed and missing:
+        found.append(
+            own("NotAcknowledged", Mark.BLOCK, message=f"Acknowledge what stands against it: {', '.join(missing)}.")
+        )
+    if fresh.server is None:
+        return found
+    if verdict.production and wish.confirm.strip() != fresh.server.name.strip():
+        found.append(own("NotConfirmed", Mark.BLOCK))
+    if wish.seen is not None:
+        now = sight_of(user=user.pk, tenant=tenant.pk, kind=wish.kind, server=fresh.server, site=fresh.site, role=role)
+        if changed := differences(wish.seen, now):
+            found.append(own("Changed", Mark.BLOCK, message=f"Since you looked, {'; '.join(changed)}. Look again."))
+    return found
+
+
+def _claim(action: Action, wish: Wish, verdict: Verdict, ours: Action | None) -> bool:
+    """Take the server for this action, committed; False: refused, as another action took it meanwhile."""
+    try:
+        with transaction.atomic(durable=True):
+            now = timezone.now()
+            if ours is not None:
+                # Only a stop gets past the guard here: it goes over a start whose outcome nobody knows.
+                detail = f"Superseded by the stop {action.pk}."
+                move(ours, [State.UNKNOWN], State.CLOSED, now=now, finished_at=now, detail=detail)
+            claimed = move(
+                action,
+                [State.REQUESTED],
+                State.SENDING,
+                now=now,
+                sent_at=now,
+                production=verdict.production,
+                reasons=[msgspec.to_builtins(reason) for reason in verdict.reasons],
+                detail=f"Acknowledged: {', '.join(sorted(wish.acknowledge)) or 'nothing'}.",
+            )
+            transaction.set_rollback(not claimed)
+    except IntegrityError:
+        action.refresh_from_db()
+        _refuse(action, [own("OurActionOpen", Mark.BLOCK)])
+        return False
+    if not claimed:
+        action.refresh_from_db()
+    return claimed
+
+
+def _refuse(action: Action, reasons: list[Reason]) -> None:
+    ordered = sorted(reasons, key=lambda reason: -reason.mark)
+    now, error = timezone.now(), " ".join(dict.fromkeys(r.message for r in ordered if r.mark > Mark.ACKNOWLEDGE))
+    listed = [msgspec.to_builtins(reason) for reason in ordered]
+    move(action, [State.REQUESTED], State.REFUSED, now=now, finished_at=now, reasons=listed, error=error, detail=error)
+
+
+def open_action(tenant: Tenant, server: Server) -> Action | None:
+    """Our action on the server that is being sent, accepted or unknown, settled by time first."""
+    on_server = Action.objects.filter(cloud=tenant.credential.cloud, server_uuid=server.key, state__in=OPEN)
+    for action in on_server:
+        if following.settle(action, timezone.now()).state in OPEN:
+            return action
+    return None
+
+
+def live_actions(tenants: list[int]) -> dict[tuple[int, str], Action]:
+    """The actions that are not over, by (tenant id, server key), for all of the tenants in one query."""
+    live = Action.objects.filter(tenant__in=tenants, state__in=LIVE).order_by("id")
+    return {(action.tenant_id, action.server_uuid): action for action in live}
+
+
+def own_state(action: Action | None) -> OwnState:
+    """What our action on a server means to the guard."""
+    if action is None or action.state not in OPEN:
+        return OwnState.NONE
+    if action.state != State.UNKNOWN:
+        return OwnState.OPEN
+    return OwnState.STOP_UNKNOWN if action.kind == Kind.STOP else OwnState.START_UNKNOWN
+
+
+def _read(tenant: Tenant, client: Client | None, server: Server) -> Fresh:
+    """The fresh read, which is evidence like a poll: it may first close an earlier action."""
+    if client is None:
+        return Fresh(timezone.now(), problem="The cloud's credential cannot be used: connect it again.")
+    fresh = read_fresh(tenant.pk, client, server, now=timezone.now)
+    read = fresh.read
+    following.observe(tenant.pk, read.servers, started=fresh.started, now=timezone.now())
+    aside(lambda: polling.take(tenant.pk, read, now=timezone.now))
+    return fresh
+
+
+def _client(tenant: Tenant) -> Client | None:
+    try:
+        return client_of(tenant)
+    except (Unopenable, CloudError):
+        return None
+
+
+def _sight(fresh: Fresh, known: Server) -> Sight:
+    if fresh.problem:
+        return Sight(known, problem=fresh.problem)
+    return Sight(fresh.server, site=fresh.site, site_unread=fresh.site_unread)
+
+
+def _role(user: User, tenant: Tenant) -> Role:
+    """The role as it is now, not as it was when the page was drawn."""
+    role = access.reach(user).role(tenant.pk)
+    if role is None:
+        raise Invalid("You have no access to this tenant any more.")
+    return role
+
+
+def _forbidden(kind: Kind, role: Role) -> Reason | None:
+    """A role that can never do this is told so without asking the cloud."""
+    if not role.runs_tests:
+        return own("RoleViewer", Mark.BLOCK)
+    if kind is Kind.START_PROD and not role.runs_production:
+        return own("RoleOperator", Mark.BLOCK)
+    return None
+
+
+def _check(wish: Wish) -> None:
+    if not _KEY.fullmatch(wish.key):
+        raise Invalid("The idempotency key must be 1 to 100 visible ASCII characters.")
+    point = wish.recovery_point
+    if point is None:
+        return
+    if wish.kind is Kind.STOP:
+        raise Invalid("A stop takes no recovery point.")
+    if not all(_RECOVERY_POINT_ID.fullmatch(one) for one in (point.backup_id, point.archive_id, point.vault_id)):
+        raise Invalid("A recovery point needs all three ids, of letters, digits, - and @: backup, archive and vault.")
+
+
+def _content(tenant: Tenant, server: Server, wish: Wish) -> str:
+    asked = (tenant.pk, server.key, wish.kind, wish.recovery_point, sorted(wish.acknowledge))
+    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()
+
+
+def _earlier(user: User, wish: Wish, content: str) -> Action | None:
+    earlier = Action.objects.filter(user_id=user.pk, idempotency_key=wish.key).first()
+    if earlier is None:
+        return None
+    if earlier.content != content:
+        raise KeyReused("This idempotency key was used for something else. Use a new one for a new wish.")
+    return following.settle(earlier, timezone.now())
+
+
+def _boot_seconds() -> float:
+    """Seconds that also pass while the host is suspended: a sender that slept must not send late."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,67 @@
+"""The one POST, and what its answer means. Only a definite answer counts as one; everything else is unknown."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from drdash.cloud.client import Client, Sent
+from drdash.cloud.records import RecoveryPoint, Server
+from drdash.cloud.wire import Accepted, NeverSent, Refused, Unclear
+from drdash.estate.waiting import waits
+from drdash.failover.guard import Kind
+from drdash.failover.models import Action, State
+from drdash.failover.record import move
+
+
+def send(action: Action, client: Client, point: RecoveryPoint | None, fresh: Server) -> None:
+    """Post the claimed action once, and commit what came of it. ``fresh``: the server as it was just read."""
+    kind = Kind(action.kind)
+    if kind is Kind.START_TEST:
+        sent = client.start_failover_test(fresh.uuid, point)
+    elif kind is Kind.START_PROD:
+        sent = client.start_failover_prod(fresh.uuid, point)
+    else:
+        sent = client.stop_failover(fresh.uuid)
+    _settle(action, sent, fresh)
+
+
+def meaning(answer: Accepted | Refused | Unclear | NeverSent, fresh: Server) -> tuple[State, str]:
+    """The state that an answer leads to, and why, in a sentence. ``fresh``: the server as read before the POST."""
+    match answer:
+        case Accepted():
+            return State.ACCEPTED, ""
+        case NeverSent():
+            return State.NOT_SENT, f"It was not sent: {answer.sentence}"
+        case Unclear():
+            return State.UNKNOWN, f"Nobody can say whether the cloud took it: {answer.sentence}"
+        case Refused(status=409) if _may_be_ours(answer, fresh):
+            return State.UNKNOWN, (
+                "The cloud says that the server is busy with a task that was not there before: "
+                "that may be this very action."
+            )
+        case Refused():
+            return State.REFUSED, f"The cloud refused it ({answer.status} {answer.code}): {answer.message}"
+
+
+def _may_be_ours(answer: Refused, fresh: Server) -> bool:
+    """Whether a 409 may be our own POST coming back: it names a task that the fresh read did not show, or none where
+    it should."""
+    if not answer.task_uuids:
+        return answer.code == "ResourceBusy"
+    return not set(answer.task_uuids) <= fresh.task_uuids
+
+
+def _settle(action: Action, sent: Sent, fresh: Server) -> None:
+    now = timezone.now()
+    state, error = meaning(sent.answer, fresh)
+    if isinstance(sent.answer, Refused) and sent.answer.retry_after:
+        waits.hold(action.tenant_id, now + timedelta(seconds=sent.answer.retry_after))
+    fields: dict[str, Any] = {"body": sent.body.decode(), "status": sent.status, "reply": sent.reply, "error": error}
+    fields["answered_at"] = now
+    if isinstance(sent.answer, Accepted):
+        fields |= {"task_uuid": sent.answer.task_uuid, "last_sign_at": now}
+    elif state is not State.UNKNOWN:
+        fields["finished_at"] = now
+    # False only when time made it unknown meanwhile: that is closed by a person, who finds the answer in the log.
+    move(action, [State.SENDING], state, now=now, detail=error or f"Task {fields['task_uuid']}.", **fields)

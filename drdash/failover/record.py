@@ -1,0 +1,59 @@
+"""The record of an action: made with its audit entry, and moved from state to state by compare-and-set alone."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from drdash.estate.aside import aside
+from drdash.estate.store import store
+from drdash.failover.models import Action, AuditEntry, State
+
+
+def create(*, user: User, now: datetime, **fields: Any) -> Action:
+    """A new action in ``requested`` and its audit entry, committed. Raises IntegrityError when the key was used."""
+    with transaction.atomic(durable=True):
+        action = Action.objects.create(user=user, requested_at=now, state=State.REQUESTED, **fields)
+        _audit(action, now, State.REQUESTED, by=user, detail="")
+    announce(action)
+    return action
+
+
+def move(
+    action: Action, before: Iterable[State], after: State, *, now: datetime, detail: str = "", **fields: Any
+) -> bool:
+    """Move the action and write the audit entry, in one committed transaction; then announce it.
+
+    False, and nothing written, when the action was no longer in one of the states ``before``. Raises IntegrityError
+    when another action on the server is open and this one would be too. May be called within a transaction of the
+    caller's, which then commits and announces for itself.
+    """
+    with transaction.atomic():
+        moved = Action.objects.filter(pk=action.pk, state__in=list(before)).update(state=after, **fields)
+        if not moved:
+            return False
+        _audit(action, now, after, by=None, detail=detail)
+        transaction.on_commit(lambda: announce(action))
+    action.refresh_from_db()
+    return True
+
+
+def announce(action: Action) -> None:
+    """Have every page draw the action and its server anew, some time soon: best effort."""
+    tenant, keys = action.tenant_id, (f"server:{action.server_uuid}", f"action:{action.pk}")
+    aside(lambda: store().announce(tenant, keys))
+
+
+def _audit(action: Action, now: datetime, state: State, *, by: User | None, detail: str) -> None:
+    AuditEntry.objects.create(
+        at=now,
+        tenant_id=action.tenant_id,
+        user=by,
+        username=by.get_username() if by else "drdash",
+        verb=f"{action.kind} {state.label}",
+        action=action,
+        server_uuid=action.server_uuid,
+        detail=detail,
+    )

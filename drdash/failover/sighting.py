@@ -1,0 +1,83 @@
+"""What a person saw when they decided, so that a click on a state that is no longer true can be stopped."""
+
+from typing import Any
+
+import msgspec
+from django.core import signing
+
+from drdash.cloud.records import Issue, Server, Site
+from drdash.failover.guard import Kind
+from drdash.tenants.roles import Role
+
+VALID_SECONDS = 120
+_SALT = "drdash.sighting"
+
+
+class Expired(Exception):
+    """The sealed sighting is not ours, not for this, or too old: open the dialog again."""
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """What bears on the decision. ``issues``: (code, severity, link) of the server's and the site's issues."""
+
+    user: int
+    tenant: int
+    kind: Kind
+    server: str
+    name: str
+    site: str
+    status: str
+    role: Role
+    issues: frozenset[tuple[str, str, str]]
+
+
+def sight_of(*, user: int, tenant: int, kind: Kind, server: Server, site: Site | None, role: Role) -> Sighting:
+    """What is seen of the server and its site just now."""
+    issues = [*_facts(server.issues), *_facts(site.issues if site else None, of="site")]
+    return Sighting(
+        user=user,
+        tenant=tenant,
+        kind=kind,
+        server=server.key,
+        name=server.name,
+        site=server.site_key,
+        status=str(server.status or ""),
+        role=role,
+        issues=frozenset(issues),
+    )
+
+
+def differences(before: Sighting, now: Sighting) -> list[str]:
+    """What changed for the worse, in words; empty when the decision still stands on the same ground."""
+    found = []
+    if (before.server, before.name, before.site) != (now.server, now.name, now.site):
+        found.append(f"the server was {before.name or before.server}, and is {now.name or now.server} now")
+    if before.status != now.status:
+        found.append(f"its status was {before.status or 'not known'}, and is {now.status or 'not known'} now")
+    if list(Role).index(now.role) < list(Role).index(before.role):
+        found.append(f"your role was {before.role}, and is {now.role} now")
+    new = sorted({code or "an unnamed issue" for code, _, _ in now.issues - before.issues})
+    if new:
+        found.append(f"new: {', '.join(new)}")
+    return found
+
+
+def seal(sighting: Sighting) -> str:
+    """The sighting as a signed text for a form's hidden field."""
+    return signing.dumps(msgspec.to_builtins(sighting), salt=_SALT, compress=True)
+
+
+def unseal(text: str, *, user: int, kind: Kind, server: str) -> Sighting:
+    """The sighting back. Raises Expired when it is forged, older than 120 s, or of something else."""
+    try:
+        plain: Any = signing.loads(text, salt=_SALT, max_age=VALID_SECONDS)
+        sighting = msgspec.convert(plain, Sighting)
+    except (signing.BadSignature, msgspec.ValidationError, ValueError) as error:
+        raise Expired("This dialog is too old. Open it again to see the current state.") from error
+    if (sighting.user, sighting.kind, sighting.server) != (user, kind, server):
+        raise Expired("This dialog was opened for something else. Open it again.")
+    return sighting
+
+
+def _facts(issues: tuple[Issue, ...] | None, *, of: str = "") -> list[tuple[str, str, str]]:
+    return [(issue.code, str(issue.severity), of or str(issue.link or "")) for issue in issues or ()]

@@ -1,0 +1,116 @@
+"""From a credential to its client, and from what someone typed to a tenant that is watched."""
+
+import threading
+import time
+from datetime import datetime
+
+import msgspec
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from drdash.cloud.client import Account, BadAddress, Client
+from drdash.cloud.errors import CloudError
+from drdash.tenants.models import Credential, Membership, Tenant
+from drdash.tenants.roles import Role
+from drdash.tenants.secrets import unseal
+
+CHECK_SECONDS = 30.0
+
+_clients: dict[int, tuple[datetime, Client]] = {}
+_lock = threading.Lock()
+
+
+class Refusal(Exception):
+    """The cloud was not connected and nothing was stored; the message says what is wrong and what to do."""
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """What was found at the cloud, and who may see it now."""
+
+    tenant: Tenant
+    sites: int
+    servers: int
+    admins: tuple[str, ...]
+
+
+def client_of(tenant: Tenant) -> Client:
+    """The client for a tenant, one per credential and process: it holds the token. Raises secrets.Unopenable."""
+    credential = tenant.credential
+    with _lock:
+        held = _clients.get(credential.pk)
+        if held is None or held[0] != credential.changed_at:
+            held = _clients[credential.pk] = (credential.changed_at, _client(account_of(credential)))
+        return held[1]
+
+
+def account_of(credential: Credential) -> Account:
+    """What the client needs of a credential. Raises secrets.Unopenable when the keys do not fit."""
+    return _account(credential.cloud, credential.client_id, unseal(credential.sealed_secret))
+
+
+def connect(
+    *, name: str, cloud: str, client_id: str, client_secret: str, tenant_uuid: str = "", admin: str | None = None
+) -> Connected:
+    """Check the credentials at the cloud (a token, the sites, the servers), and only then store them and the tenant.
+
+    ``admin`` gets an admin membership; without it every active superuser does. Raises Refusal; then nothing was stored.
+    """
+    name = name.strip()
+    if not name:
+        raise Refusal("Give the tenant a name.")
+    if Tenant.objects.filter(name=name).exists():
+        raise Refusal(f'There is a tenant called "{name}" already: choose another name.')
+    admins = _admins(admin)
+    account = _account(cloud, client_id, client_secret)
+    try:
+        root = account.root
+        client = _client(account)
+        sites, servers = client.sites(deadline=CHECK_SECONDS), client.servers(deadline=CHECK_SECONDS)
+    except BadAddress as error:
+        raise Refusal(str(error)) from error
+    except CloudError as error:
+        raise Refusal(f"The cloud was not connected. {error}") from error
+    uuid = tenant_uuid or next((site.tenant_uuid for site in sites.items if site.tenant_uuid), "")
+    _refuse_twice(root, client_id, uuid)
+    with transaction.atomic():
+        credential = Credential(name=name, cloud=root, client_id=client_id, is_simulator=bool(client.simulator))
+        credential.keep_secret(client_secret)
+        credential.save()
+        tenant = Tenant.objects.create(name=name, uuid=uuid, credential=credential)
+        for user in admins:
+            Membership.objects.create(user=user, tenant=tenant, role=Role.ADMIN)
+    return Connected(
+        tenant=tenant,
+        sites=len(sites.items),
+        servers=len(servers.items),
+        admins=tuple(user.get_username() for user in admins),
+    )
+
+
+def _admins(admin: str | None) -> list[User]:
+    users = User.objects.filter(is_active=True)
+    if admin is None:
+        return list(users.filter(is_superuser=True))
+    found = users.filter(username=admin).first()
+    if found is None:
+        raise Refusal(f'There is no active user called "{admin}": create one with manage.py createsuperuser.')
+    return [found]
+
+
+def _refuse_twice(cloud: str, client_id: str, uuid: str) -> None:
+    """One tenant watched twice would be two rows for each server, and two chances to start a failover."""
+    same_cloud = Tenant.objects.filter(credential__cloud=cloud)
+    by_client = same_cloud.filter(uuid="", credential__client_id=client_id)
+    if earlier := (same_cloud.filter(uuid__iexact=uuid) if uuid else by_client).first():
+        raise Refusal(f'This tenant is connected already, as "{earlier.name}".')
+
+
+def _account(cloud: str, client_id: str, secret: str) -> Account:
+    return Account(
+        cloud=cloud, client_id=client_id, client_secret=secret, plain_http_hosts=tuple(settings.PLAIN_HTTP_HOSTS)
+    )
+
+
+def _client(account: Account) -> Client:
+    return Client(account, now=time.time, monotonic=time.monotonic)
