@@ -23,6 +23,10 @@ from drdash.cloud.records import (
 )
 from drdash.cloud.words import OpenEnum, Readiness, Rel, ServerStatus, ServerType, Severity, SiteStatus, VmStatus
 
+# What is read here is decoded again elsewhere, further down in the stack: it must be far from Python's own limit.
+DEEPEST = 50
+TOO_DEEP = "an item is nested too deeply"
+
 _Word = TypeVar("_Word", bound=OpenEnum)
 
 
@@ -85,18 +89,21 @@ def _item(item: bytes | msgspec.Raw) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed("an item is not JSON") from error
     except RecursionError:
-        raise Malformed("an item is nested too deeply") from None
+        raise Malformed(TOO_DEEP) from None
     if not isinstance(value, dict):
         raise Malformed("an item is not an object")
     return value
 
 
-def _without_backup_uri(value: Any) -> Any:
+def _without_backup_uri(value: Any, depth: int = 0) -> Any:
     """``backup_uri`` carries account and storage details that nobody here needs: it goes no further, at any depth."""
+    if depth > DEEPEST:
+        raise Malformed(TOO_DEEP)
     if isinstance(value, dict):
-        return {key: _without_backup_uri(inner) for key, inner in value.items() if key.lower() != "backup_uri"}
+        kept = ((key, inner) for key, inner in value.items() if key.lower() != "backup_uri")
+        return {key: _without_backup_uri(inner, depth + 1) for key, inner in kept}
     if isinstance(value, list):
-        return [_without_backup_uri(inner) for inner in value]
+        return [_without_backup_uri(inner, depth + 1) for inner in value]
     return value
 
 
@@ -108,7 +115,8 @@ def _uuid(it: Mapping[str, Any]) -> str:
 
 def _text(it: Mapping[str, Any], name: str) -> str:
     value = it.get(name)
-    return value if isinstance(value, str) else ""
+    # PostgreSQL takes no NUL in a text.
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else ""
 
 
 def _object(it: Mapping[str, Any], name: str) -> dict[str, Any] | None:
@@ -134,9 +142,9 @@ def _word(kind: type[_Word], it: Mapping[str, Any], name: str) -> _Word | None:
 def _time(it: Mapping[str, Any], name: str) -> datetime | None:
     try:
         value = datetime.fromisoformat(_text(it, name))
-    except ValueError:
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _issues(value: Any) -> tuple[Issue, ...] | None:

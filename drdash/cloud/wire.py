@@ -155,9 +155,8 @@ def answer(
         return Unclear(f"The cloud answered 202, but with {_looks(body)} instead of the task that it started.")
     documented = _documented(body) if status in _REFUSALS else None
     if documented is None:
-        return Unclear(
-            f"The cloud answered {status} with {_looks(body)}, which does not tell whether it took the action."
-        )
+        sentence = f"The cloud answered {status} with {_looks(body)}, which does not tell whether it took the action."
+        return Unclear(sentence, retry_after=retry_after)
     tasks = documented.tasks
     if tasks is not None and not (isinstance(tasks, list) and all(isinstance(task, str) for task in tasks)):
         if status == 409:

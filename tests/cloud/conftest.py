@@ -1,0 +1,155 @@
+"""A cloud on a bare socket, that answers whatever a test tells it to: also what no HTTP server would send."""
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.message import Message
+from email.parser import BytesHeaderParser
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from drdash.cloud.client import Account, Client
+
+REFERENCE = Path(__file__).parent / "reference"
+SECRET = "canary-secret-5Zk1"
+TOKEN = "canary-token-8Qw2"
+
+Answer = bytes | Callable[[socket.socket], None]
+
+
+def example(name: str) -> bytes:
+    """One of the reference's own examples, word for word."""
+    return (REFERENCE / f"{name}.json").read_bytes()
+
+
+def reply(status: int, body: bytes = b"", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} Told", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def granted(token: str = TOKEN, **more: object) -> bytes:
+    return reply(200, json.dumps({"access_token": token, "token_type": "bearer", **more}).encode())
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A request as it arrived, and on which connection (counted from 1)."""
+
+    method: str
+    target: str
+    headers: Message
+    body: bytes
+    connection: int
+
+
+class RawCloud:
+    """Answers the token endpoint from ``tokens``, and everything else from ``answers``, each in turn."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.requests: list[Received] = []
+        self.answers: list[Answer] = []
+        self.tokens: list[Answer] = []
+        self.stopped = threading.Event()
+        self.connections = 0
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+
+    @property
+    def calls(self) -> list[Received]:
+        """What came to the API itself."""
+        return [request for request in self.requests if not request.target.endswith("/idp/token")]
+
+    @property
+    def token_requests(self) -> list[Received]:
+        return [request for request in self.requests if request.target.endswith("/idp/token")]
+
+    def hang(self, connection: socket.socket) -> None:
+        """Say nothing until the test ends."""
+        self.stopped.wait(30)
+
+    def drip(self, start: bytes, drop: bytes = b" ") -> Answer:
+        """Send ``start``, and then a drop each 20 ms without end."""
+
+        def dripping(connection: socket.socket) -> None:
+            connection.sendall(start)
+            while not self.stopped.wait(0.02):
+                connection.sendall(drop)
+
+        return dripping
+
+    def close(self) -> None:
+        self.stopped.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._open:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the test has closed it
+        for thread in self._threads:
+            thread.join(10)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(connection)
+            thread = threading.Thread(target=self._serve, args=(connection, self.connections), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        with connection, connection.makefile("rb") as stream:
+            try:
+                while line := stream.readline():
+                    head = b"".join(iter(stream.readline, b"\r\n"))
+                    headers = BytesHeaderParser().parsebytes(head)
+                    body = stream.read(int(headers.get("Content-Length", "0")))
+                    method, target, _ = line.decode().split()
+                    self.requests.append(Received(method, target, headers, body, number))
+                    answer = self._next(target)
+                    if callable(answer):
+                        answer(connection)
+                        return
+                    connection.sendall(answer)
+            except OSError:
+                return
+
+    def _next(self, target: str) -> Answer:
+        if target.endswith("/idp/token"):
+            return self.tokens.pop(0) if self.tokens else granted()
+        return self.answers.pop(0) if self.answers else reply(500)
+
+
+@pytest.fixture
+def cloud() -> Iterator[RawCloud]:
+    raw = RawCloud()
+    yield raw
+    raw.close()
+
+
+def account_of(cloud: RawCloud, **more: str) -> Account:
+    return Account(cloud=cloud.url, client_id="the-client", client_secret=SECRET, **more)
+
+
+@pytest.fixture
+def client(cloud: RawCloud) -> Iterator[Client]:
+    client = Client(account_of(cloud), now=time.time, monotonic=time.monotonic)
+    yield client
+    client.close()

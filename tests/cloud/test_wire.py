@@ -1,0 +1,315 @@
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example as case
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drdash.cloud import wire
+from drdash.cloud.errors import CloudError, ErrorAnswer, shortened
+from tests.cloud.conftest import example
+
+TASK = "f1b3b3b4-4b1b-4b1b-4b1b-4b1b4b1b4b1b"
+NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES = st.sampled_from(
+    "error code context debug msg additional task_uuids retry_after task_uuid items paging cursors after total".split()
+)
+shaped = st.recursive(
+    json_values, lambda inner: st.dictionaries(NAMES, inner, max_size=5) | st.lists(inner, max_size=3), max_leaves=15
+)
+bodies = st.binary(max_size=80) | shaped.map(lambda value: json.dumps(value).encode()) | st.sampled_from(
+    [example(name) for name in ("servers_first", "error_409", "error_429", "accepted")]
+).flatmap(lambda body: st.integers(0, len(body)).map(lambda length: body[:length]))
+statuses = st.sampled_from([200, 202, 204, 301, 307, 400, 401, 403, 404, 409, 418, 429, 500, 504]) | st.integers()
+headers = st.dictionaries(
+    st.sampled_from(["Retry-After", "retry-after", "Date", "Server", "Content-Type"]),
+    st.text(max_size=30) | st.sampled_from(["9" * 5000, "-5", "Fri, 31 Dec 9999 23:59:59 GMT", "Tue, 14 Nov 2023"]),
+)
+
+
+def refusal(code: str = "ResourceBusy", **context: Any) -> bytes:
+    return json.dumps({"error": {"code": code, "context": context, "debug": {"msg": "Busy."}}}).encode()
+
+
+# A value or a named error
+
+
+@given(status=statuses, headers=headers, body=bodies)
+@case(status=200, headers={}, body=b"[" * 100_000)
+@case(status=429, headers={}, body=b'{"error":{"code":"x","context":{"retry_after":' + b"9" * 300 + b"}}}")
+def test_any_answer_is_a_value_or_a_named_error(status: int, headers: dict[str, str], body: bytes) -> None:
+    for read in (wire.decipher, wire.page):
+        try:
+            read(status, headers, body, now=NOW)
+        except CloudError as error:
+            sentence = str(error)
+            assert sentence.isprintable()
+            assert sentence.endswith(".")
+            assert status != 200 or isinstance(error, wire.NotUnderstood)
+        else:
+            assert status == 200
+
+
+@given(status=statuses, headers=headers, body=bodies)
+def test_an_answer_to_a_post_is_definite_only_in_the_references_own_shape(
+    status: int, headers: dict[str, str], body: bytes
+) -> None:
+    match wire.answer(status, headers, body, now=NOW):
+        case wire.Accepted(task_uuid=task):
+            assert status == 202
+            assert json.loads(body)["task_uuid"] == task
+        case wire.Refused() as refused:
+            assert status in {400, 401, 403, 404, 409, 429}
+            assert isinstance(json.loads(body)["error"]["code"], str)
+            assert (refused.retry_after is not None) == (status == 429)
+        case wire.Unclear(sentence=sentence):
+            assert sentence.isprintable()
+
+
+# The reference's own examples
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (400, wire.BadRequest, "BadRequest"),
+        (401, wire.Unauthorized, "Unauthorized"),
+        (403, wire.Forbidden, "MethodNotAllowed"),
+        (404, wire.NotFound, "EntityNotFound"),
+        (409, wire.Conflict, "ResourceBusy"),
+        (429, wire.TooManyRequests, "TooManyRequests"),
+        (500, wire.ServerFault, "InternalError"),
+    ],
+)
+def test_each_documented_error_has_its_name(status: int, kind: type[ErrorAnswer], code: str) -> None:
+    with pytest.raises(kind) as caught:
+        wire.decipher(status, {}, example(f"error_{status}"))
+
+    assert type(caught.value) is kind
+    assert caught.value.code == code
+    assert caught.value.message == json.loads(example(f"error_{status}"))["error"]["debug"]["msg"]
+    assert str(status) in str(caught.value)
+    assert code in str(caught.value)
+
+
+def test_what_the_errors_carry_besides() -> None:
+    with pytest.raises(wire.BadRequest) as bad:
+        wire.decipher(400, {}, example("error_400"))
+    with pytest.raises(wire.Conflict) as conflict:
+        wire.decipher(409, {}, example("error_409"))
+    with pytest.raises(wire.TooManyRequests) as too_many:
+        wire.decipher(429, {}, example("error_429"))
+
+    assert bad.value.additional == ('"" does not match "\\\\S+"',)
+    assert conflict.value.task_uuids == ("9c616a68-8011-44fd-be2f-1b2b3a374d84",)
+    assert too_many.value.retry_after == 300
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502, 503, 504])
+def test_an_error_of_a_get_is_named_by_its_status_even_without_a_body(status: int) -> None:
+    with pytest.raises(ErrorAnswer) as caught:
+        wire.decipher(status, {}, b"")
+
+    assert (caught.value.status, caught.value.code, caught.value.message) == (status, "", "")
+
+
+def test_the_pages_of_the_reference() -> None:
+    first = wire.page(200, {}, example("servers_first"))
+    last = wire.page(200, {}, example("servers_last"))
+    none = wire.page(200, {}, example("servers_none"))
+
+    assert [len(page.items) for page in (first, last, none)] == [2, 1, 0]
+    assert [page.after for page in (first, last, none)] == ["eyJSJdfQ", None, None]
+    assert [page.total for page in (first, last, none)] == [3, 3, 0]
+    assert json.loads(bytes(first.items[1]))["uuid"] == "565cf826-5332-4fd8-9109-2b81630e486d"
+
+
+# What is no answer of a DR cloud
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (200, b"", "an empty body"),
+        (200, b"  <!DOCTYPE html><title>Sign in</title>", "a page of HTML"),
+        (200, b'{"items": [', "not JSON"),
+        (200, b'{"items": []} trailing', "JSON"),
+        (204, b"", "204"),
+        (206, b'{"items": []}', "206"),
+        (307, b"", "redirect"),
+        (405, b"<html>", "405"),
+    ],
+)
+def test_what_is_not_understood_is_said_without_quoting_it(status: int, body: bytes, words: str) -> None:
+    for read in (wire.decipher, wire.page):
+        with pytest.raises(wire.NotUnderstood, match=words):
+            read(status, {"Location": "https://elsewhere.example/?code=canary"}, body)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"{}", b'{"items": null}', b'{"items": {"0": 1}}'])
+def test_a_listing_without_a_list_of_items_is_not_understood(body: bytes) -> None:
+    with pytest.raises(wire.NotUnderstood, match="list of items"):
+        wire.page(200, {}, body)
+
+
+@pytest.mark.parametrize(
+    "paging", [None, 7, "x", [], {}, {"cursors": 5, "total": "3"}, {"cursors": {"after": 7}, "total": True},
+               {"cursors": {"after": ""}, "total": -1}, {"cursors": {"after": None}, "total": 2.5}]
+)  # fmt: skip
+def test_odd_paging_reads_as_no_cursor_and_no_total(paging: object) -> None:
+    page = wire.page(200, {}, msgspec.json.encode({"items": [{}], "paging": paging}))
+
+    assert (len(page.items), page.after, page.total) == (1, None, None)
+
+
+# How long a 429 asks to wait
+
+
+@pytest.mark.parametrize(
+    ("told", "context", "seconds"),
+    [
+        ({"Retry-After": "120"}, None, 120),
+        ({"retry-after": " 120 "}, None, 120),
+        ({}, 120, 120),
+        ({}, "120", 120),
+        ({"Retry-After": "30"}, 120, 120),
+        ({"Retry-After": "120"}, 30, 120),
+        ({"Retry-After": "1.2"}, None, 2),
+        ({"Retry-After": "0"}, None, 1),
+        ({"Retry-After": "86400"}, None, 3600),
+        ({"Retry-After": "9" * 5000}, None, 3600),
+        ({"Retry-After": "-5"}, None, 60),
+        ({"Retry-After": "soon"}, True, 60),
+        ({"Retry-After": ""}, [5], 60),
+        ({}, None, 60),
+        ({"Retry-After": "Tue, 14 Nov 2023 22:15:20 GMT"}, None, 120),
+        ({"Retry-After": "Tue, 14 Nov 2023 22:15:20 -0000"}, None, 120),
+        ({"Retry-After": "Tue, 14 Nov 2023 22:15:20 GMT"}, 300, 300),
+        ({"Retry-After": "Tue, 14 Nov 2023 22:00:00 GMT"}, None, 1),
+        # An hour off: the cloud's own Date counts.
+        ({"Retry-After": "Tue, 14 Nov 2023 23:15:20 GMT", "Date": "Tue, 14 Nov 2023 23:13:20 GMT"}, None, 120),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, None, 3600),
+    ],
+)
+def test_a_429_tells_how_long_to_wait(told: dict[str, str], context: object, seconds: int) -> None:
+    body = refusal("TooManyRequests") if context is None else refusal("TooManyRequests", retry_after=context)
+
+    with pytest.raises(wire.TooManyRequests) as caught:
+        wire.decipher(429, told, body, now=NOW)
+
+    assert caught.value.retry_after == seconds
+    assert f"{seconds} s" in str(caught.value)
+
+
+def test_a_date_alone_is_unreadable_without_any_clock() -> None:
+    with pytest.raises(wire.TooManyRequests) as caught:
+        wire.decipher(429, {"Retry-After": "Tue, 14 Nov 2023 22:15:20 GMT"}, b"")
+
+    assert caught.value.retry_after == 60
+
+
+# Answers to a POST
+
+
+def test_a_202_with_its_task_is_accepted() -> None:
+    assert wire.answer(202, {}, example("accepted")) == wire.Accepted(task_uuid=TASK)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429])
+def test_a_documented_no_is_refused(status: int) -> None:
+    refused = wire.answer(status, {}, example(f"error_{status}"))
+
+    assert isinstance(refused, wire.Refused)
+    assert refused.status == status
+    assert refused.code
+    assert refused.message
+
+
+def test_a_409_names_its_tasks_in_lower_case_and_a_429_its_wait() -> None:
+    busy = wire.answer(409, {}, refusal(task_uuids=[TASK.upper(), "another"]))
+    limited = wire.answer(429, {"Retry-After": "400"}, example("error_429"))
+
+    assert isinstance(busy, wire.Refused)
+    assert busy.task_uuids == (TASK, "another")
+    assert isinstance(limited, wire.Refused)
+    assert limited.retry_after == 400
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, example("accepted")),
+        (201, example("accepted")),
+        (203, example("accepted")),
+        (202, b""),
+        (202, b"{}"),
+        (202, example("accepted")[:-3]),
+        (202, b'{"task_uuid": ""}'),
+        (202, b'{"task_uuid": "soon"}'),
+        (202, json.dumps({"task_uuid": TASK + "\n"}).encode()),
+        (202, json.dumps([{"task_uuid": TASK}]).encode()),
+        (202, json.dumps({"task_uuid": [TASK]}).encode()),
+        (202, b"<html>"),
+        (301, example("accepted")),
+        (307, b""),
+        (400, b"<html>"),
+        (400, b'{"error": "bad"}'),
+        (403, b'{"error": {"code": 7}}'),
+        (404, b'{"error": {"code": " "}}'),
+        (404, b"<html>not here</html>"),
+        (408, refusal()),
+        (409, refusal()[:-5]),
+        (409, refusal(task_uuids="not a list")),
+        (409, refusal(task_uuids=[TASK, 7])),
+        (429, b"<html>"),
+        (500, example("error_500")),
+        (502, b"<html>"),
+        (504, b""),
+    ],
+)
+def test_everything_else_is_unclear(status: int, body: bytes) -> None:
+    unclear = wire.answer(status, {}, body)
+
+    assert isinstance(unclear, wire.Unclear)
+    assert str(status) in unclear.sentence
+
+
+def test_an_unclear_429_still_asks_to_wait() -> None:
+    assert wire.answer(429, {"Retry-After": "90"}, b"<html>") == wire.Unclear(
+        "The cloud answered 429 with a page of HTML, which does not tell whether it took the action.", retry_after=90
+    )
+
+
+# What is quoted of the cloud's own words
+
+
+def test_a_message_is_one_short_printable_line_without_tokens() -> None:
+    secrets = "Bearer abc.def and eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxIn0.c2ln"
+    line = shortened(f"Header\n\x00is {secrets} wrong " + "very " * 200)
+
+    assert line.startswith("Header is [removed] and [removed] wrong very")
+    assert line.isprintable()
+    assert len(line) == 300
+    assert "abc.def" not in line
+
+
+def test_a_uuid_and_a_path_are_not_taken_for_tokens() -> None:
+    line = "Resource [952957a6-25ca-4c19-aff8-9d32dbf0e068] at /servers/1 is busy."
+
+    assert shortened(line) == line
+
+
+@given(st.text())
+def test_whatever_the_cloud_says_fits_in_a_sentence(text: str) -> None:
+    line = shortened(text)
+
+    assert line.isprintable()
+    assert len(line) <= 300
