@@ -1,0 +1,198 @@
+"""docker-compose.yml, without an engine: its commands and its environment, as plain processes on this machine.
+
+Images, networks, users and limits are not tried here. Hosts become loopback, ports free ones, folders temporary ones.
+"""
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography.fernet import Fernet
+
+from tests.conftest import redis_binary
+from tests.ops.conftest import PostgreSQL, free_port, listening, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?::([?-])([^}]*))?\}")
+
+
+def interpolate(value: Any, given: dict[str, str]) -> Any:
+    """What compose does to `$$`, `${A}`, `${A:-default}` and `${A:?why}`."""
+    if isinstance(value, dict):
+        return {name: interpolate(one, given) for name, one in value.items()}
+    if isinstance(value, list):
+        return [interpolate(one, given) for one in value]
+    if not isinstance(value, str):
+        return value
+
+    def replacement(found: re.Match[str]) -> str:
+        if found[0] == "$$":
+            return "$"
+        if not given.get(found[1]) and found[2] == "?":
+            raise KeyError(found[1])
+        return given.get(found[1]) or (found[3] if found[2] == "-" else "")
+
+    return VARIABLE.sub(replacement, value)
+
+
+class Composed:
+    """The services of docker-compose.yml, moved to this machine."""
+
+    def __init__(self, folder: Path, database: PostgreSQL) -> None:
+        self.folder = folder
+        self.web, self.redis, self.simulator = free_port(), free_port(), free_port()
+        # Longer texts first: each place is replaced once.
+        self.moved = {
+            "127.0.0.1:8000": f"127.0.0.1:{self.web}",
+            "'127.0.0.1', 9000": f"'127.0.0.1', {self.simulator}",
+            "@postgres:5432": f"@127.0.0.1:{database.port}",
+            "@redis:6379": f"@127.0.0.1:{self.redis}",
+            "simulator:9000": f"127.0.0.1:{self.simulator}",
+            "dir /data": f"dir {folder}\\nport {self.redis}\\nbind 127.0.0.1",
+            "redis-cli": f"{sys.executable} {folder / 'ping.py'} {self.redis}",
+            "0.0.0.0": "127.0.0.1",
+            "/tmp": str(folder),
+        }
+        self.given = {
+            "POSTGRES_PASSWORD": database.password,
+            "REDIS_PASSWORD": secrets.token_hex(12),
+            "DRDASH_SECRET_KEY": secrets.token_hex(40),
+            "DRDASH_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "DRDASH_PUBLIC_URL": f"http://localhost:{self.web}",
+            "DRDASH_POLL_SECONDS": "5",
+            "DRDASH_SIMULATOR_SECRET": secrets.token_hex(12),
+        }
+        read = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+        self.services: dict[str, Any] = interpolate(read["services"], self.given)
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        programs = folder / "bin"
+        programs.mkdir()
+        (programs / "redis-server").symlink_to(redis_binary())
+        (folder / "ping.py").write_text(PING)
+        self.path = f"{Path(sys.executable).parent}:{programs}:{os.environ['PATH']}"
+
+    def move(self, text: str) -> str:
+        if text in {"8000", "9000"}:
+            return str(self.web if text == "8000" else self.simulator)
+        return re.sub("|".join(map(re.escape, self.moved)), lambda found: self.moved[found[0]], text)
+
+    def environment(self, service: str) -> dict[str, str]:
+        named = {name: self.move(value) for name, value in self.services[service]["environment"].items()}
+        # From the Dockerfile, and from the engine.
+        return {"PATH": self.path, "DRDASH_DATA_DIR": str(self.folder), "HOSTNAME": os.uname().nodename, **named}
+
+    def start(self, service: str) -> subprocess.Popen[bytes]:
+        command = [self.move(one) for one in self.services[service]["command"]]
+        with (self.folder / f"{service}.log").open("wb") as log:
+            self.processes[service] = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment(service), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        return self.processes[service]
+
+    def run(self, *command: str, **more: str) -> str:
+        """One command in the web service's environment, as `docker compose run web` would."""
+        environment = {**self.environment("web"), **more}
+        answer = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        return answer.stdout
+
+    def healthy(self, service: str) -> bool:
+        kind, *command = [self.move(one) for one in self.services[service]["healthcheck"]["test"]]
+        command = ["sh", "-c", *command] if kind == "CMD-SHELL" else command
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.environment(service), capture_output=True, timeout=30, check=False
+        )
+        return done.returncode == 0
+
+    def words(self) -> str:
+        return "\n".join(f"{log.name}: {log.read_text()[-1500:]}" for log in self.folder.glob("*.log"))
+
+
+PING = """
+import os, socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 4) as connection:
+    connection.sendall(f"AUTH {os.environ['REDISCLI_AUTH']}\\r\\nPING\\r\\n".encode())
+    answer = b""
+    while answer.count(b"\\n") < 2:
+        answer += connection.recv(100)
+print(answer.decode().splitlines()[-1].lstrip("+"))
+"""
+
+
+@pytest.fixture
+def composed(tmp_path: Path, postgresql: PostgreSQL) -> Iterator[Composed]:
+    services = Composed(tmp_path, postgresql)
+    yield services
+    for process in services.processes.values():
+        process.terminate()
+    for process in services.processes.values():
+        process.wait(40)
+
+
+@pytest.mark.postgresql
+def test_the_services_start_in_order_become_healthy_and_poll(composed: Composed) -> None:
+    build = {"DRDASH_DATA_DIR": str(composed.folder), "PATH": composed.path}
+    subprocess.run(
+        ["python", "manage.py", "collectstatic", "--noinput"], cwd=ROOT, env=build, check=True, capture_output=True
+    )
+    composed.start("redis")
+    wait_until(lambda: composed.healthy("redis"), 10, "redis is healthy")
+    assert composed.start("migrate").wait(60) == 0, composed.words()
+    for service in ("web", "worker", "beat", "simulator"):
+        composed.start(service)
+    wait_until(lambda: composed.healthy("web"), 20, "web is healthy")
+    wait_until(lambda: listening(composed.simulator), 20, "the simulator listens")
+
+    person = {"DJANGO_SUPERUSER_PASSWORD": secrets.token_hex(12)}
+    composed.run(
+        "python", "manage.py", "createsuperuser", "--noinput", "--username=root", "--email=a@b.example", **person
+    )
+    composed.run(
+        *("python", "manage.py", "connect", "--name", "Customer", "--cloud", f"http://127.0.0.1:{composed.simulator}"),
+        *("--grant", "client_credentials", "--client-id", "demo"),
+        DRDASH_CLIENT_SECRET=composed.given["DRDASH_SIMULATOR_SECRET"],
+    )
+
+    ready = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{composed.web}/readyz', timeout=4)"
+    wait_until(
+        lambda: subprocess.run([sys.executable, "-c", ready], capture_output=True, check=False).returncode == 0,
+        30,
+        "the first poll is there",
+    )
+    for service in ("worker", "beat", "simulator"):
+        assert composed.healthy(service), f"{service} is not healthy\n{composed.words()}"
+    for service in ("web", "worker", "beat"):
+        assert composed.processes[service].poll() is None, composed.words()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "DRDASH_SECRET_KEY", "DRDASH_ENCRYPTION_KEYS", "DRDASH_PUBLIC_URL"],
+)
+def test_a_secret_that_is_not_set_is_named(name: str) -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    needed = ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "DRDASH_SECRET_KEY", "DRDASH_ENCRYPTION_KEYS", "DRDASH_PUBLIC_URL"]
+
+    with pytest.raises(KeyError, match=name):
+        interpolate(services, {one: "set" for one in needed if one != name})
+
+
+def test_every_service_of_ours_is_read_only_without_privileges_and_waits_for_the_migration() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for name, service in services.items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "privileged" not in service, name
+    for name in ("web", "worker", "beat"):
+        assert services[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    assert services["simulator"]["profiles"] == ["simulator"]
+    assert "USER 10001" in (ROOT / "Dockerfile").read_text()
