@@ -38,8 +38,9 @@ def run_pass(tenant: int, client: Client, *, watched: Collection[str], now: Now,
             return None
         estate = store().load(tenant, known=replica().known(tenant))
         read: Read | None = None
-        if waits.until(tenant, now()) is None:
-            if now() >= next_whole(estate.health, now=now(), jitter=jitter):
+        begun = now()
+        if waits.until(tenant, begun) is None:
+            if begun >= next_whole(estate.health, now=begun, jitter=jitter):
                 estate, read = _whole(estate, client, now)
             elif not estate.health.failures:
                 estate, read = _part(estate, client, watched, now)

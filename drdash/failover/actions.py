@@ -8,6 +8,7 @@ POST → the outcome. A process that dies leaves a row that time settles (``foll
 import hashlib
 import re
 import time
+from collections.abc import Callable
 from threading import BoundedSemaphore
 
 import msgspec
@@ -91,7 +92,14 @@ def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind) -> Previe
     )
 
 
-def request(*, user: User, tenant: Tenant, server: Server, wish: Wish) -> tuple[Action, bool]:
+def boot_seconds() -> float:
+    """Seconds that also pass while the host is suspended: a sender that slept must not send late."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def request(
+    *, user: User, tenant: Tenant, server: Server, wish: Wish, clock: Callable[[], float] = boot_seconds
+) -> tuple[Action, bool]:
     """Carry a wish through to its outcome: the action, and whether it was made by this call (False: a repeat).
 
     ``server`` is what is known of it; the cloud is asked again before anything is sent. A refusal by the guard is an
@@ -107,7 +115,6 @@ def request(*, user: User, tenant: Tenant, server: Server, wish: Wish) -> tuple[
     if not _slots.acquire(blocking=False):
         raise TooMany("Too many actions are under way at once. Nothing was sent: try again in a moment.")
     try:
-        begun = _boot_seconds()
         try:
             action = create(
                 user=user,
@@ -131,26 +138,29 @@ def request(*, user: User, tenant: Tenant, server: Server, wish: Wish) -> tuple[
         if forbidden:
             _refuse(action, [forbidden])
         else:
-            _carry_out(action, user, tenant, server, wish, begun)
+            _carry_out(action, user, tenant, server, wish, clock)
         return action, True
     finally:
         _slots.release()
 
 
-def _carry_out(action: Action, user: User, tenant: Tenant, known: Server, wish: Wish, begun: float) -> None:
+def _carry_out(
+    action: Action, user: User, tenant: Tenant, known: Server, wish: Wish, clock: Callable[[], float]
+) -> None:
+    begun = clock()
     client = _client(tenant)
-    read_begun = _boot_seconds()
+    read_begun = clock()
     fresh = _read(tenant, client, known)
     role = _role(user, tenant)
     ours = open_action(tenant, known)
-    if _boot_seconds() - read_begun > FRESH_SECONDS:
+    if clock() - read_begun > FRESH_SECONDS:
         fresh = Fresh(fresh.started, problem=f"The cloud took over {FRESH_SECONDS:.0f} s to tell the current state.")
     verdict = judge(wish.kind, _sight(fresh, known), role=role, ours=own_state(ours))
     reasons = [*_stopped(wish, verdict, fresh, user, tenant, role), *verdict.reasons]
     if any(reason.mark > Mark.ACKNOWLEDGE for reason in reasons) or fresh.server is None or client is None:
         _refuse(action, reasons)
         return
-    if _boot_seconds() - begun > following.REQUEST_SECONDS:
+    if clock() - begun > following.REQUEST_SECONDS:
         following.expire(action, timezone.now())
         return
     if _claim(action, wish, verdict, ours):
@@ -302,8 +312,3 @@ def _earlier(user: User, wish: Wish, content: str) -> Action | None:
     if earlier.content != content:
         raise KeyReused("This idempotency key was used for something else. Use a new one for a new wish.")
     return following.settle(earlier, timezone.now())
-
-
-def _boot_seconds() -> float:
-    """Seconds that also pass while the host is suspended: a sender that slept must not send late."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)

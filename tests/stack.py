@@ -1,0 +1,128 @@
+"""The whole stack in one process, for tests: a simulator, a tenant connected to it, people, and passes on demand.
+
+Alice is an admin of the tenant, Bob an operator, Victor a viewer; Charlie is of another tenant and must see nothing.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pytest
+from django.contrib.auth.models import User
+
+from drdash.cloud.records import Server
+from drdash.estate import aside
+from drdash.estate.replica import replica
+from drdash.estate.snapshot import Change, Estate
+from drdash.estate.store import store
+from drdash.estate.waiting import waits
+from drdash.failover.guard import Kind, Sight, judge
+from drdash.simulator.server import running
+from drdash.simulator.simulation import Simulator
+from drdash.tasks import poll
+from drdash.tenants import connect as connecting
+from drdash.tenants.models import Membership, Tenant
+from drdash.tenants.roles import Role
+
+Poll = Callable[[], Estate]
+
+
+@pytest.fixture
+def fresh_process(redis_url: str, transactional_db: None) -> Iterator[None]:
+    """An empty Redis and database, and a process that knows nothing yet."""
+
+    def forget() -> None:
+        aside.settle()
+        replica.cache_clear()
+        store.cache_clear()
+        connecting._clients.clear()
+        waits._until.clear()
+
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """A quiet customer: nothing happens by itself, and time moves by ``advance`` alone."""
+    with running("quiet") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def alice(fresh_process: None) -> User:
+    return User.objects.create_user("alice", password="alice")
+
+
+@pytest.fixture
+def tenant(simulator: Simulator, alice: User) -> Tenant:
+    """The simulator's customer, connected; Alice is its admin."""
+    connected = connecting.connect(
+        name="Quiet customer",
+        cloud=simulator.url,
+        client_id=simulator.client_id,
+        client_secret=simulator.client_secret,
+        admin="alice",
+    )
+    return connected.tenant
+
+
+@pytest.fixture
+def bob(tenant: Tenant) -> User:
+    return _member("bob", tenant, Role.OPERATOR)
+
+
+@pytest.fixture
+def victor(tenant: Tenant) -> User:
+    return _member("victor", tenant, Role.VIEWER)
+
+
+@pytest.fixture
+def charlie(fresh_process: None) -> User:
+    with running("quiet", seed=7) as elsewhere:
+        other = connecting.connect(
+            name="Another customer",
+            cloud=elsewhere.url,
+            client_id=elsewhere.client_id,
+            client_secret=elsewhere.client_secret,
+        )
+    return _member("charlie", other.tenant, Role.ADMIN)
+
+
+@pytest.fixture
+def polled(tenant: Tenant) -> Poll:
+    """The tenant's estate has been polled; call it to poll again at once, for the estate as it then is."""
+
+    def again() -> Estate:
+        aside.settle()
+        known = store().load(tenant.pk)
+        due = msgspec.structs.replace(known.health, tried_at=None, failures=0)
+        store().publish(known, msgspec.structs.replace(known, health=due), Change())
+        poll(tenant.pk)
+        return store().load(tenant.pk)
+
+    again()
+    return again
+
+
+@pytest.fixture
+def server(polled: Poll, tenant: Tenant) -> Server:
+    """A recovery server at rest, whose test failover is allowed."""
+    return at_rest(tenant)
+
+
+def at_rest(tenant: Tenant) -> Server:
+    """A recovery server whose test failover may start without a nod to anything."""
+    estate = store().load(tenant.pk)
+    for seen in estate.servers.values():
+        site = estate.site_of(seen.record)
+        verdict = judge(Kind.START_TEST, Sight(seen.record, site=site), role=Role.OPERATOR)
+        if not verdict.reasons:
+            return seen.record
+    raise AssertionError("no server of the scenario is at rest")
+
+
+def _member(name: str, tenant: Tenant, role: Role) -> User:
+    user = User.objects.create_user(name, password=name)
+    Membership.objects.create(user=user, tenant=tenant, role=role)
+    return user
