@@ -1,0 +1,185 @@
+"""`manage.py demo` and `manage.py up`, as people run them: what they say, and that nothing stays behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ops.conftest import free_port, listening, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = {"redis-server", "drdash.simulator", "worker", "beat", "drdash.serve"}
+
+
+class House:
+    """A demo in a folder of its own, and what it says."""
+
+    def __init__(self, folder: Path, *, start: list[str] | None = None) -> None:
+        self.folder, self.port = folder, free_port()
+        self.output = folder / "output"
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                start or [sys.executable, "manage.py", "demo", "--port", str(self.port)],
+                cwd=ROOT,
+                env=environment(folder),
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def wait_for(self, words: str) -> None:
+        wait_until(lambda: words in self.said() or self.process.poll() is not None, 60, words)
+        assert words in self.said(), self.said()
+
+    def left(self) -> dict[int, str]:
+        """The processes that work in its folder, by their ids."""
+        return processes_of(self.folder) | ({} if self.process.poll() is not None else {self.process.pid: "demo"})
+
+
+def environment(folder: Path) -> dict[str, str]:
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DRDASH_", "REDIS_", "DATABASE_"))
+    }
+    return {**clean, "DRDASH_DATA_DIR": str(folder)}
+
+
+def processes_of(folder: Path) -> dict[int, str]:
+    """Whatever was started for this folder. Redis overwrites its environment with its title, but works in there."""
+    found = {}
+    mine = f"DRDASH_DATA_DIR={folder}".encode()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            given = (entry / "environ").read_bytes().split(b"\0")
+            if any(one.startswith(mine) for one in given) or (entry / "cwd").readlink().is_relative_to(folder):
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue  # it has ended, or is not ours
+    return {pid: command for pid, command in found.items() if command}
+
+
+def program(house: House, name: str) -> int:
+    return next((pid for pid, command in house.left().items() if re.search(rf"[ /]{name}\b", command)), 0)
+
+
+def refusal(*arguments: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout == "", "nothing was started"
+    return done.stderr.strip()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    running = House(tmp_path_factory.mktemp("house"))
+    running.wait_for("Ctrl-C ends it.")
+    yield running
+    running.process.terminate()
+    assert running.process.wait(60) == 0
+    assert running.left() == {}, "SIGTERM ends everything"
+    assert running.said().endswith("Everything has ended.\n")
+
+
+def test_it_says_where_it_is_and_how_to_sign_in(house: House) -> None:
+    assert f"ready at http://127.0.0.1:{house.port}/" in house.said()
+    assert "viewer, operator or admin; the password is the name" in house.said()
+    assert "data is late" not in house.said(), "the first data was there"
+
+
+def test_its_secrets_are_for_its_owner_alone_and_on_no_command_line(house: House) -> None:
+    keys = sorted((house.folder / "demo" / "keys").iterdir())
+    commands = " ".join(house.left().values())
+
+    assert [one.name for one in keys] == ["encryption_keys", "secret_key", "simulator_secret"]
+    for one in keys:
+        assert one.stat().st_mode & 0o777 == 0o600
+        assert one.read_text().strip() not in commands
+    assert "requirepass" not in commands
+
+
+@pytest.mark.parametrize("name", ["drdash.serve", "worker"])
+def test_a_killed_program_is_named_and_comes_back(house: House, name: str) -> None:
+    shown = {"drdash.serve": "web"}.get(name, name)
+    before = program(house, name)
+    os.kill(before, signal.SIGKILL)
+
+    house.wait_for(f"{shown} was killed by SIGKILL. Starting it again in 1 s")
+    wait_until(lambda: program(house, name) not in {0, before}, 20, f"{name} is back")
+    with socket.create_connection(("127.0.0.1", house.port), timeout=20) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert b"200 OK" in connection.recv(100), "the port was kept, so this request only waited"
+
+
+def test_a_second_demo_in_the_same_folder_is_told(house: House) -> None:
+    sentence = refusal("demo", "--port", str(free_port()), folder=house.folder)
+
+    assert "runs in" in sentence
+    assert str(house.process.pid) in sentence
+
+
+def test_a_second_demo_on_the_same_port_is_told(house: House) -> None:
+    sentence = refusal("demo", "--port", str(house.port), folder=house.folder)
+
+    assert f"Port {house.port} is taken by another program" in sentence
+    assert f"make demo PORT={house.port + 1}" in sentence
+
+
+def test_up_refuses_the_demos_folder(tmp_path: Path) -> None:
+    (tmp_path / ".demo").touch()
+    sentence = refusal("up", "--port", str(free_port()), folder=tmp_path)
+
+    assert "holds the demo's data, with passwords that everyone knows" in sentence
+
+
+def test_a_taken_port_is_said_before_anything_is_started(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        sentence = refusal("up", "--port", str(port), folder=tmp_path)
+
+    assert f"Port {port} is taken by another program" in sentence
+    assert processes_of(tmp_path) == {}
+    assert not (tmp_path / "logs").exists()
+
+
+def test_nothing_is_left_after_kill_9(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.wait_for("Waiting for the first data")
+    running = house.left()
+    assert all(program(house, name) for name in PROGRAMS), running
+
+    house.process.kill()
+    house.process.wait(10)
+
+    wait_until(lambda: house.left() == {}, 10, "nothing is left")
+    assert not listening(house.port)
+
+
+def test_the_demo_ends_when_the_make_that_started_it_is_killed(tmp_path: Path) -> None:
+    recipe = tmp_path / "Makefile"
+    recipe.write_text(f"demo:\n\t@{sys.executable} manage.py demo --port {free_port()}\n")
+    house = House(tmp_path, start=["make", "-f", str(recipe)])
+    house.wait_for("Starting the simulated cloud")
+
+    house.process.kill()
+    house.process.wait(10)
+
+    wait_until(lambda: house.left() == {}, 60, "nothing is left")
