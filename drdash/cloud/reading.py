@@ -115,8 +115,16 @@ def _uuid(it: Mapping[str, Any]) -> str:
 
 def _text(it: Mapping[str, Any], name: str) -> str:
     value = it.get(name)
-    # PostgreSQL takes no NUL in a text.
-    return value.replace("\0", "\ufffd") if isinstance(value, str) else ""
+    return _clean(value) if isinstance(value, str) else ""
+
+
+def _clean(text: str) -> str:
+    """PostgreSQL takes no NUL in a text."""
+    return text.replace("\0", "\ufffd")
+
+
+def _as_text(value: Any) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()
 
 
 def _object(it: Mapping[str, Any], name: str) -> dict[str, Any] | None:
@@ -161,10 +169,10 @@ def _issue(entry: Mapping[str, Any]) -> Issue:
         code=_text(error, "code"),
         message=_text(error, "message"),
         severity=Severity(_text(entry, "severity").upper()),
-        link=None if link is None else Rel(link if isinstance(link, str) else repr(link)),
+        link=None if link is None else Rel(_clean(link) if isinstance(link, str) else _as_text(link)),
         domain=_text(entry, "domain"),
         target=_text(entry, "target"),
-        task_uuids=tuple(task for task in tasks if isinstance(task, str)) if isinstance(tasks, list) else (),
+        task_uuids=tuple(_clean(task) for task in tasks if isinstance(task, str)) if isinstance(tasks, list) else (),
     )
 
 

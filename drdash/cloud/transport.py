@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from requests_oauthlib import OAuth2Session
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from drdash.cloud.errors import Broken, CloudError, NotSent
 
@@ -133,7 +133,8 @@ class _Watched(HTTPConnection):
             super().connect()
         except (OSError, HTTPError, HTTPException, ValueError) as error:
             attempt.why = error
-            raise
+            # urllib3 goes on after some OSErrors, as if an answer could come of them.
+            raise NewConnectionError(self, "no connection") from error
         finally:
             attempt.connecting = False
 
@@ -258,6 +259,8 @@ def _breakage(host: str, error: BaseException | None, attempt: _Attempt) -> str:
 
 def _reason(error: BaseException, deadline: Deadline) -> str:
     """Why, in words, from the chain of what requests and urllib3 wrap around the system's own error."""
+    if deadline.over:
+        return "it did not answer in time"
     for cause in _chain(error):
         match cause:
             case socket.gaierror(errno=socket.EAI_AGAIN):
@@ -278,7 +281,7 @@ def _reason(error: BaseException, deadline: Deadline) -> str:
                 return "the address is not on the account's own host"
             case OSError(strerror=str() as words) if words:
                 return words[:1].lower() + words[1:]
-    return "it did not answer in time" if deadline.over else "it does not speak HTTP as it should"
+    return "it does not speak HTTP as it should"
 
 
 def _chain(error: BaseException | None, depth: int = 0) -> Iterator[BaseException]:

@@ -63,6 +63,7 @@ class RawCloud:
         self.tokens: list[Answer] = []
         self.stopped = threading.Event()
         self.connections = 0
+        self.wrap: Callable[[socket.socket], socket.socket] = lambda connection: connection
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -92,13 +93,12 @@ class RawCloud:
 
     def close(self) -> None:
         self.stopped.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for connection in self._open:
+        for one in (self._listener, *self._open):
             try:
-                connection.shutdown(socket.SHUT_RDWR)
+                one.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # the test has closed it
+                pass  # it is closed already
+        self._listener.close()
         for thread in self._threads:
             thread.join(10)
 
@@ -115,10 +115,12 @@ class RawCloud:
             thread.start()
 
     def _serve(self, connection: socket.socket, number: int) -> None:
-        with connection, connection.makefile("rb") as stream:
-            try:
+        try:
+            with self.wrap(connection) as connection, connection.makefile("rb") as stream:
                 while line := stream.readline():
-                    head = b"".join(iter(stream.readline, b"\r\n"))
+                    head = b""
+                    while (more := stream.readline()) not in {b"\r\n", b""}:
+                        head += more
                     headers = BytesHeaderParser().parsebytes(head)
                     body = stream.read(int(headers.get("Content-Length", "0")))
                     method, target, _ = line.decode().split()
@@ -128,8 +130,8 @@ class RawCloud:
                         answer(connection)
                         return
                     connection.sendall(answer)
-            except OSError:
-                return
+        except OSError:
+            return  # the client went away, or this side did
 
     def _next(self, target: str) -> Answer:
         if target.endswith("/idp/token"):
@@ -144,8 +146,8 @@ def cloud() -> Iterator[RawCloud]:
     raw.close()
 
 
-def account_of(cloud: RawCloud, **more: str) -> Account:
-    return Account(cloud=cloud.url, client_id="the-client", client_secret=SECRET, **more)
+def account_of(cloud: RawCloud) -> Account:
+    return Account(cloud=cloud.url, client_id="the-client", client_secret=SECRET)
 
 
 @pytest.fixture
