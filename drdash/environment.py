@@ -1,9 +1,10 @@
-"""What has to be settled before Django reads its settings: the data folder, and the keys in it."""
+"""The environment: what is settled in it before Django reads its settings, and how they read it."""
 
 import base64
 import os
 import secrets
 from pathlib import Path
+from typing import NoReturn
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -70,3 +71,40 @@ def keep_once(path: Path, made: str) -> str:
     finally:
         draft.unlink()
     return path.read_text("ascii").strip()
+
+
+def refuse(name: str, sentence: str) -> NoReturn:
+    raise ImproperlyConfigured(f"{name} {sentence}")
+
+
+def text(name: str) -> str:
+    return os.environ.get(name, "").strip()
+
+
+def flag(name: str) -> bool:
+    given = text(name).lower()
+    if given not in {"", "0", "1", "false", "true", "no", "yes", "off", "on"}:
+        refuse(name, f"is {given!r}: set it to 1 or 0, or leave it out for 0.")
+    return given in {"1", "true", "yes", "on"}
+
+
+def whole_number(name: str, default: int, low: int, high: int) -> int:
+    given = text(name) or str(default)
+    if not given.isascii() or not given.isdigit() or not low <= int(given) <= high:
+        refuse(name, f"is {given!r}: set it to a whole number from {low} to {high}, or leave it out for {default}.")
+    return int(given)
+
+
+def one_of(name: str, default: str, choices: list[str]) -> str:
+    given = text(name).upper() or default
+    if given not in choices:
+        refuse(name, f"is {given!r}: set it to one of {', '.join(choices)}, or leave it out for {default}.")
+    return given
+
+
+def hosts(name: str) -> list[str]:
+    given = [one.strip().lower() for one in text(name).split(",") if one.strip()]
+    for one in given:
+        if "/" in one or "*" in one or " " in one or one.count(":") == 1:
+            refuse(name, f"has {one!r}: list names of hosts only, with commas between them, no scheme and no port.")
+    return given

@@ -1,7 +1,6 @@
 """Every setting, read from the environment. Nonsense is refused here, in a sentence that says what to do."""
 
-import os
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -10,38 +9,10 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from drdash import environment
+from drdash.environment import flag, hosts, one_of, refuse, text, whole_number
 
 BASE_DIR = environment.BASE_DIR
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
-
-
-def refuse(name: str, sentence: str) -> NoReturn:
-    raise ImproperlyConfigured(f"{name} {sentence}")
-
-
-def text(name: str) -> str:
-    return os.environ.get(name, "").strip()
-
-
-def flag(name: str) -> bool:
-    given = text(name).lower()
-    if given not in {"", "0", "1", "false", "true", "no", "yes", "off", "on"}:
-        refuse(name, f"is {given!r}: set it to 1 or 0, or leave it out for 0.")
-    return given in {"1", "true", "yes", "on"}
-
-
-def whole_number(name: str, default: int, low: int, high: int) -> int:
-    given = text(name) or str(default)
-    if not given.isascii() or not given.isdigit() or not low <= int(given) <= high:
-        refuse(name, f"is {given!r}: set it to a whole number from {low} to {high}, or leave it out for {default}.")
-    return int(given)
-
-
-def one_of(name: str, default: str, choices: list[str]) -> str:
-    given = text(name).upper() or default
-    if given not in choices:
-        refuse(name, f"is {given!r}: set it to one of {', '.join(choices)}, or leave it out for {default}.")
-    return given
 
 
 def encryption_keys() -> list[str]:
@@ -63,14 +34,6 @@ def secret_key() -> str:
     given = environment.key("DRDASH_SECRET_KEY")
     if given and (len(given) < 50 or len(set(given)) < 5):
         refuse("DRDASH_SECRET_KEY", "is too easy to guess: set it to at least 50 random characters.")
-    return given
-
-
-def hosts(name: str) -> list[str]:
-    given = [one.strip().lower() for one in text(name).split(",") if one.strip()]
-    for one in given:
-        if "/" in one or "*" in one or " " in one or one.count(":") == 1:
-            refuse(name, f"has {one!r}: list names of hosts only, with commas between them, no scheme and no port.")
     return given
 
 
@@ -292,10 +255,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    # Each 503 is an answer of /readyz: what is wrong is in the log already.
+    "filters": {
+        "no_503": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", 0) != 503,
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.request": {"filters": ["no_503"]},
         # A line for each tick is no news.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
