@@ -3,9 +3,10 @@
 import random
 from datetime import timedelta
 
-from celery import shared_task
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
+from drdash.celery import app
 from drdash.cloud.errors import CloudError
 from drdash.estate import polling
 from drdash.estate.store import StoreAway, store
@@ -18,7 +19,7 @@ from drdash.tenants.secrets import Unopenable
 HANDED_OUT_SECONDS = 5
 
 
-@shared_task(name="drdash.tick")
+@app.task(name="drdash.tick")
 def tick() -> None:
     """Hand out the tenants whose pass is due, and let time speak about the actions that are under way."""
     now = timezone.now()
@@ -28,11 +29,11 @@ def tick() -> None:
         for tenant in store().due(enabled, now=now):
             store().plan(tenant, now + timedelta(seconds=HANDED_OUT_SECONDS))
             poll.apply_async((tenant,), expires=HANDED_OUT_SECONDS)
-    except StoreAway:
+    except (StoreAway, OperationalError):
         return  # the broker is the same Redis: the worker itself says that it is away
 
 
-@shared_task(name="drdash.poll")
+@app.task(name="drdash.poll")
 def poll(tenant_id: int) -> None:
     """One pass over one tenant: its estate into the store, and what was read as evidence for its actions."""
     tenant = Tenant.objects.select_related("credential").filter(pk=tenant_id, enabled=True).first()

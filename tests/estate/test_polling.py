@@ -1,0 +1,196 @@
+"""Passes over a real simulator into a real Redis."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from django.utils import timezone
+
+from drdash.cloud.records import Server
+from drdash.estate import aside, fresh, polling
+from drdash.estate.store import store
+from drdash.simulator.server import running
+from drdash.simulator.simulation import Simulator
+from drdash.tasks import poll, tick
+from drdash.tenants.connect import client_of, connect
+from drdash.tenants.models import Tenant
+from tests.stack import Poll
+
+
+def lists(simulator: Simulator) -> list[str]:
+    """The listings that the simulator was asked for, with their queries."""
+    return [f"{one.path.rpartition('/')[2]}?{one.query}" for one in simulator.requests if "/dr/v2/" in one.path]
+
+
+def at_rest(simulator: Simulator, polled: Poll) -> None:
+    """Nothing is busy any more."""
+    for busy in polled().busy:
+        simulator.force_server(busy.uuid, issues=[])
+    assert polled().busy == []
+
+
+def run(tenant: Tenant, *, later: float = 0.0, watched: tuple[str, ...] = ()) -> object:
+    """One pass, as if so many seconds later."""
+    moved = timedelta(seconds=later)
+    return polling.run_pass(
+        tenant.pk, client_of(tenant), watched=watched, now=lambda: timezone.now() + moved, jitter=0.0
+    )
+
+
+def test_a_pass_brings_every_server_and_site(simulator: Simulator, tenant: Tenant, polled: Poll) -> None:
+    estate = polled()
+    with simulator.lock:
+        assert set(estate.servers) == {server.uuid.lower() for server in simulator.world.servers.values()}
+    assert estate.health.error is None
+    assert not estate.health.stale(timezone.now())
+    assert all(b"backup_uri" not in seen.record.json for seen in estate.servers.values())
+
+
+def test_the_references_own_examples_arrive_whole(fresh_process: None) -> None:
+    with running("reference") as simulator:
+        tenant = connect(
+            name="Reference", cloud=simulator.url, client_id=simulator.client_id, client_secret=simulator.client_secret
+        ).tenant
+        poll(tenant.pk)
+        assert "servers?after=eyJSJdfQ" in lists(simulator)
+    estate = store().load(tenant.pk)
+    assert (len(estate.servers), len(estate.sites), estate.health.error) == (3, 3, None)
+    busy = estate.servers["1f100401-357b-4d04-a0c0-d1206c947473"].record
+    assert busy.task_uuids == {"5bc9464f-87b6-4ea8-aa42-050824135e63"}
+    assert estate.site_of(busy) is None
+    odd = estate.servers["565cf826-5332-4fd8-9109-2b81630e486d"].record
+    assert odd.automated_test is not None
+    assert odd.automated_test.recovery_point is not None
+    assert odd.automated_test.recovery_point.archive_id == "AC16D9C3-2EA2-4280-A9CA-12576FFB22A"
+
+
+def test_before_its_time_a_pass_asks_nothing(simulator: Simulator, tenant: Tenant, polled: Poll) -> None:
+    at_rest(simulator, polled)
+    before = len(simulator.requests)
+    assert run(tenant) is None
+    assert len(simulator.requests) == before
+
+
+def test_between_two_passes_the_busy_servers_alone_are_read(
+    simulator: Simulator, tenant: Tenant, server: Server, polled: Poll
+) -> None:
+    at_rest(simulator, polled)
+    before = len(lists(simulator))
+    with simulator.lock:
+        simulator.world.start(server.uuid, production=False)
+    run(tenant, later=3, watched=(server.key,))
+    assert lists(simulator)[before:] == [f"servers?recovery.resource_id={server.resource_id}&limit=50"]
+    known = store().load(tenant.pk)
+    assert known.servers[server.key].record.busy
+    run(tenant, later=6)  # busy by now, so nobody has to ask for it
+    assert len(lists(simulator)) == before + 2
+
+
+def test_while_a_task_runs_the_next_pass_is_two_seconds_away(
+    simulator: Simulator, tenant: Tenant, server: Server, polled: Poll
+) -> None:
+    at_rest(simulator, polled)
+    now = timezone.now()
+    assert store().due([tenant.pk], now=now + timedelta(seconds=5)) == []
+    with simulator.lock:
+        simulator.world.start(server.uuid, production=False)
+    run(tenant, later=2, watched=(server.key,))
+    assert store().due([tenant.pk], now=now + timedelta(seconds=5)) == [tenant.pk]
+
+
+@pytest.mark.parametrize("fault", ["500", "504", "reset", "html", "half_body", "redirect", "garbage"])
+def test_a_failed_pass_keeps_the_last_good_data_and_says_why(
+    simulator: Simulator, tenant: Tenant, polled: Poll, fault: str
+) -> None:
+    good = polled()
+    simulator.fail(fault, method="GET", path="/sites")  # type: ignore[arg-type]
+    bad = polled()
+    assert bad.health.error
+    assert (bad.servers, bad.sites, bad.health.as_of) == (good.servers, good.sites, good.health.as_of)
+    healed = polled()
+    assert (healed.health.error, healed.health.failing_since) == (None, None)
+
+
+def test_a_cloud_that_fails_is_logged_once_down_and_once_up(
+    simulator: Simulator, tenant: Tenant, polled: Poll, caplog: pytest.LogCaptureFixture
+) -> None:
+    simulator.fail("500", method="GET", path="/servers", times=3)
+    for _ in range(5):
+        estate = polled()
+    assert estate.health.error is None
+    lines = [record.getMessage() for record in caplog.records if record.name == "drdash.estate.polling"]
+    assert len([line for line in lines if "cannot be polled" in line]) == len(lines) - 1 >= 1
+
+
+def test_a_429_is_waited_for_by_passes_and_fresh_reads_alike(
+    simulator: Simulator, tenant: Tenant, polled: Poll, server: Server
+) -> None:
+    simulator.fail("429", method="GET", path="/servers", retry_after=60)
+    held = polled()
+    assert held.health.wait_until is not None
+    assert 55 < (held.health.wait_until - timezone.now()).total_seconds() <= 60
+    before = len(simulator.requests)
+    aside.settle()
+    polled()
+    looked = fresh.read_fresh(tenant.pk, client_of(tenant), server, now=timezone.now)
+    assert "wait" in looked.problem
+    assert len(simulator.requests) == before
+    assert store().due([tenant.pk], now=timezone.now() + timedelta(seconds=50)) == []
+
+
+def test_a_list_that_is_cut_short_is_a_failed_pass(simulator: Simulator, tenant: Tenant, polled: Poll) -> None:
+    good = polled()
+    short = '{"items": [{"uuid": "one-alone"}], "paging": {"count": 1, "total": 2}}'
+    simulator.fail("answer", method="GET", path="/servers", body=short)
+    bad = polled()
+    assert "counts 2 servers, but listed 1" in (bad.health.error or "")
+    assert bad.servers == good.servers
+
+
+def test_a_list_without_a_total_adds_and_deletes_nothing(simulator: Simulator, tenant: Tenant, polled: Poll) -> None:
+    good = polled()
+    simulator.fail("answer", method="GET", path="/servers", body='{"items": [{"uuid": "ANOTHER"}]}')
+    estate = polled()
+    assert set(estate.servers) == {*good.servers, "another"}
+    assert estate.health.error is None
+
+
+def test_a_server_that_left_the_cloud_is_missing_since(
+    simulator: Simulator, tenant: Tenant, polled: Poll, server: Server
+) -> None:
+    simulator.force_server(server.uuid, delete=True)
+    assert polled().servers[server.key].missing_since is not None
+
+
+def test_a_fresh_read_finds_the_server_in_a_filter_that_is_ignored(
+    simulator: Simulator, tenant: Tenant, server: Server
+) -> None:
+    nameless = msgspec.structs.replace(server, resource_id="not a resource id")
+    looked = fresh.read_fresh(tenant.pk, client_of(tenant), nameless, now=timezone.now)
+    assert looked.server is not None
+    assert looked.server.key == server.key
+    assert lists(simulator)[-1].startswith(("servers?", f"{server.site_key}?"))
+
+
+def test_a_fresh_read_tells_a_site_that_is_gone_from_one_that_did_not_answer(
+    simulator: Simulator, tenant: Tenant, server: Server
+) -> None:
+    client = client_of(tenant)
+    gone = msgspec.structs.replace(server, site_uuid="00000000-0000-0000-0000-000000000000")
+    looked = fresh.read_fresh(tenant.pk, client, gone, now=timezone.now)
+    assert (looked.site, looked.site_unread) == (None, True)  # the server itself names another site by now
+    simulator.fail("500", method="GET", path="/sites/")
+    looked = fresh.read_fresh(tenant.pk, client, server, now=timezone.now)
+    assert (looked.site, looked.site_unread, looked.problem) == (None, True, "")
+
+
+def test_a_tick_hands_out_each_tenant_once(tenant: Tenant, redis_url: str) -> None:
+    tick()
+    tick()
+    assert store()._redis.llen("drdash") == 1
+
+
+def test_a_credential_that_cannot_be_opened_is_a_failed_pass_with_a_reason(tenant: Tenant, polled: Poll) -> None:
+    tenant.credential.sealed_secret = "forged"
+    tenant.credential.save()
+    assert "DRDASH_ENCRYPTION_KEYS" in (polled().health.error or "")

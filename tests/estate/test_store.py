@@ -1,0 +1,173 @@
+"""The estates in a real Redis: all or nothing, by version, shared and announced."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from drdash.cloud import reading
+from drdash.estate.replica import Replica
+from drdash.estate.snapshot import Change, Estate, Read, failed, merge_pass
+from drdash.estate.store import Store, StoreAway, changes, missed
+from tests.estate.test_snapshot import a_server, at, empty, whole
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def store(redis_url: str) -> Store:
+    return Store(redis_url)
+
+
+def published(store: Store, estate: Estate, started: float, *names: str, version: int) -> Estate:
+    """The estate after a pass that found servers of these names, under keys of the same names."""
+    read = whole(started, *(a_server(name.lower(), name) for name in names))
+    merged = merge_pass(estate, read, finished=at(started + 1), version=version)
+    assert merged is not None
+    assert store.publish(estate, *merged)
+    return merged[0]
+
+
+def test_what_is_published_is_what_is_loaded(store: Store) -> None:
+    estate = published(store, empty(), 0, "A", "B", version=5)
+    assert store.load(1) == estate
+    assert store.load(2).servers == {}
+
+
+def test_a_replica_takes_over_what_did_not_change(store: Store) -> None:
+    first = published(store, empty(), 0, "A", "B", version=5)
+    known = store.load(1)
+    second = published(store, first, 15, "A", version=9)
+    loaded = store.load(1, known=known)
+    assert loaded == second
+    assert loaded.servers["a"] is known.servers["a"]
+    assert loaded.servers["b"].missing_since == at(15)
+
+
+def test_a_server_that_was_dropped_leaves_the_replica_too(store: Store) -> None:
+    first = published(store, empty(), 0, "A", "B", version=5)
+    second = published(store, first, 15, "A", version=6)
+    known = store.load(1)
+    published(store, second, 90_000, "A", version=7)
+    assert set(store.load(1, known=known).servers) == {"a"}
+
+
+def test_two_passes_that_publish_over_the_same_version_do_not_both_win(store: Store) -> None:
+    read = merge_pass(empty(), whole(0, a_server("a")), finished=at(1), version=5)
+    late = merge_pass(empty(), whole(2, a_server("b")), finished=at(3), version=6)
+    assert read is not None
+    assert late is not None
+    assert store.publish(empty(), *read)
+    assert not store.publish(empty(), *late)
+    assert set(store.load(1).servers) == {"a"}
+
+
+def test_a_failed_pass_is_stored_beside_the_last_good_data(store: Store) -> None:
+    estate = published(store, empty(), 0, "A", version=5)
+    ill = Estate(1, estate.version, failed(estate.health, "No answer.", now=at(20)), estate.servers, estate.sites)
+    assert store.publish(estate, ill, Change())
+    replica = Replica(store).estates([1])[1]
+    assert (replica.health.error, replica.health.as_of, set(replica.servers)) == ("No answer.", at(0), {"a"})
+
+
+def test_without_redis_the_replica_serves_what_it_had(store: Store, redis_url: str) -> None:
+    published(store, empty(), 0, "A", version=5)
+    replica = Replica(store)
+    assert set(replica.estates([1])[1].servers) == {"a"}
+    replica._store = Store("redis://127.0.0.1:1/0")
+    assert set(replica.estates([1])[1].servers) == {"a"}
+    assert not replica.reachable
+
+
+def test_an_emptied_redis_does_not_empty_the_replica(store: Store) -> None:
+    published(store, empty(), 0, "A", version=5)
+    replica = Replica(store)
+    replica.estates([1])
+    store.forget(1)
+    assert set(replica.estates([1])[1].servers) == {"a"}
+
+
+def test_a_tenant_that_was_never_seen_is_empty_and_stale(store: Store) -> None:
+    estate = Replica(store).estates([99])[99]
+    assert (estate.version, estate.health.as_of, estate.health.stale(NOW)) == (0, None, True)
+
+
+def test_one_pass_holds_the_tenant_at_a_time(store: Store) -> None:
+    with store.passing(1, seconds=30) as mine:
+        with store.passing(1, seconds=30) as theirs, store.passing(2, seconds=30) as elsewhere:
+            assert (mine, theirs, elsewhere) == (True, False, True)
+    with store.passing(1, seconds=30) as again:
+        assert again
+
+
+def test_tenants_are_due_when_never_planned_or_when_their_time_has_come(store: Store) -> None:
+    store.plan(1, NOW + timedelta(seconds=5))
+    store.plan(2, NOW - timedelta(seconds=5))
+    assert store.due([1, 2, 3], now=NOW) == [2, 3]
+
+
+def test_a_wait_is_known_to_everyone_until_it_ends(store: Store) -> None:
+    store.hold(1, NOW + timedelta(seconds=60))
+    assert store.held_until(1) == NOW + timedelta(seconds=60)
+    assert store.held_until(2) is None
+    store.hold(1, NOW - timedelta(seconds=1))
+    assert store.held_until(1) is None
+
+
+def newest_id(store: Store) -> str:
+    return str(store._redis.xrevrange("drdash:changes", count=1)[0][0].decode())
+
+
+def test_a_change_of_a_site_announces_its_servers_too(store: Store, redis_url: str) -> None:
+    server = reading.server(b'{"uuid": "W", "site_uuid": "S"}')
+    for version, status in enumerate(("PROVISIONING", "PROVISIONED"), 1):
+        site = reading.site(msgspec.json.encode({"uuid": "s", "status": status}))
+        read = Read(started=at(version), servers=(server, a_server("other")), sites=(site,))
+        known = store.load(1)
+        merged = merge_pass(known, read, finished=at(version + 1), version=version)
+        assert merged is not None
+        before = newest_id(store) if known.version else ""
+        assert store.publish(known, *merged)
+    told = asyncio.run(missed(before, url=redis_url))
+    assert told is not None
+    assert [set(entry.keys) for entry in told] == [{"site:s", "server:w", "estate", "health"}]
+
+
+def test_announcements_are_heard_as_they_come(store: Store, redis_url: str) -> None:
+    store.announce(1, ["health"])
+
+    async def heard() -> list[tuple[str, ...]]:
+        stream = changes(newest_id(store), url=redis_url)
+        found = []
+        for key in ("action:1", "action:2"):
+            next_one = asyncio.ensure_future(anext(stream))
+            await asyncio.to_thread(store.announce, 1, [key])
+            found.append((await next_one).keys)
+        return found
+
+    assert asyncio.run(heard()) == [("action:1",), ("action:2",)]
+
+
+def test_what_was_missed_is_told_from_a_known_id_on_and_not_from_an_unknown_one(store: Store, redis_url: str) -> None:
+    estate = published(store, empty(), 0, "A", version=5)
+    first = asyncio.run(missed("0-0", url=redis_url))
+    assert first is None
+    newest = newest_id(store)
+    published(store, estate, 15, "A", "B", version=6)
+    told = asyncio.run(missed(newest, url=redis_url))
+    assert told is not None
+    assert [entry.keys for entry in told] == [("estate", "health", "server:b")]
+    assert asyncio.run(missed("nonsense", url=redis_url)) is None
+
+
+def test_without_redis_everything_says_so(redis_url: str) -> None:
+    away = Store("redis://127.0.0.1:1/0")
+    for call in (
+        lambda: away.load(1),
+        lambda: away.peek([1]),
+        lambda: away.announce(1, ["health"]),
+        lambda: away.due([1], now=NOW),
+    ):
+        with pytest.raises(StoreAway):
+            call()
