@@ -25,7 +25,7 @@ def lists(simulator: Simulator) -> list[str]:
 def at_rest(simulator: Simulator, polled: Poll) -> None:
     """Nothing is busy any more."""
     for busy in polled().busy:
-        simulator.force_server(busy.uuid, issues=[])
+        simulator.force_server(busy.uuid, issues=[], task=None)
     assert polled().busy == []
 
 
