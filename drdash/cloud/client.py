@@ -25,6 +25,8 @@ PAGE_LIMIT = 32 * 1024 * 1024
 ANSWER_LIMIT = 1024 * 1024
 MOST_PAGES = 2000
 LONGEST_QUERY = 3500
+# A shorter token may be a common word: to take that out of an answer would change what it says.
+SHORTEST_SECRET = 16
 _UUID = re.compile(r"[A-Za-z0-9-]+")
 _Item = TypeVar("_Item", Server, Site)
 
@@ -180,7 +182,8 @@ class Client:
             with self._deadline(FETCH_SECONDS) as until:
                 token = self._tokens.current(until)
         except wire.CloudError as error:
-            return Sent(answer=wire.NeverSent(str(error)), status=None, body=body, reply="")
+            wait = error.retry_after if isinstance(error, wire.TooManyRequests) else None
+            return Sent(answer=wire.NeverSent(str(error), retry_after=wait), status=None, body=body, reply="")
         try:
             reply = self._post_once(f"/servers/{quote(uuid, safe='')}:{verb}", body, token, deadline)
         except wire.NotSent as error:
@@ -212,6 +215,8 @@ class Client:
         """Note who answered; a token that comes back in an answer goes no further."""
         server = next((value for name, value in reply.headers.items() if name.lower() == "server"), "")
         self._simulator = server.startswith("drdash-simulator")
+        if len(token.text) < SHORTEST_SECRET:
+            return reply
         return msgspec.structs.replace(reply, body=reply.body.replace(token.text.encode(), b"[removed]"))
 
     def _deadline(self, seconds: float) -> Deadline:

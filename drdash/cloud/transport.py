@@ -202,7 +202,7 @@ def exchange(session: OAuth2Session, method: str, url: str, *, deadline: Deadlin
     Raises NotSent when certainly nothing of the request left this machine, else Broken when the answer is not whole.
     """
     attempt = _Attempt(deadline, limit)
-    host = url.split("/")[2]
+    host = url.split("/")[2] + (" through the proxy" if session.proxies else "")
     with _as_current(attempt):
         try:
             timeout = (min(CONNECT_SECONDS, deadline.left), min(READ_SECONDS, deadline.left))
@@ -279,6 +279,8 @@ def _reason(error: BaseException, deadline: Deadline) -> str:
                 return "it did not answer in time"
             case requests.exceptions.InvalidSchema():
                 return "the address is not on the account's own host"
+            case OSError(args=(str() as words,)) if words.startswith("Tunnel"):
+                return "the proxy refuses it"
             case OSError(strerror=str() as words) if words:
                 return words[:1].lower() + words[1:]
     return "it does not speak HTTP as it should"

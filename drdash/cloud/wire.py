@@ -95,9 +95,10 @@ class Unclear(msgspec.Struct, frozen=True):
 
 
 class NeverSent(msgspec.Struct, frozen=True):
-    """No connection was made: the cloud certainly did not see the action."""
+    """The cloud certainly did not see the action. ``retry_after`` is given when it asked to wait for the token."""
 
     sentence: str
+    retry_after: int | None = None
 
 
 class _Listing(msgspec.Struct):

@@ -11,7 +11,9 @@ import pytest
 
 from drdash.cloud import wire
 from drdash.cloud.client import Account, BadAddress, Client
+from drdash.cloud.oauth import Token, session_for, transport_for
 from drdash.cloud.records import RecoveryPoint
+from drdash.cloud.transport import Deadline, exchange
 from drdash.cloud.words import ServerType
 from drdash.simulator.server import running
 from tests.cloud.conftest import SECRET, TOKEN, RawCloud, account_of, example, granted, reply
@@ -324,6 +326,22 @@ def test_without_a_token_nothing_is_posted(cloud: RawCloud, client: Client) -> N
     assert cloud.calls == []
 
 
+def test_a_429_of_the_token_endpoint_is_told_to_who_wants_to_post(cloud: RawCloud, client: Client) -> None:
+    cloud.tokens = [reply(429, b"", "Retry-After: 77")]
+
+    sent = client.stop_failover(SERVER)
+
+    assert isinstance(sent.answer, wire.NeverSent)
+    assert sent.answer.retry_after == 77
+
+
+def test_a_short_token_is_not_taken_out_of_what_the_cloud_says(cloud: RawCloud, client: Client) -> None:
+    cloud.tokens = [granted("task")]
+    cloud.answers = [reply(202, example("accepted"))]
+
+    assert isinstance(client.stop_failover(SERVER).answer, wire.Accepted)
+
+
 def test_what_came_back_is_kept_short_and_can_be_stored(cloud: RawCloud, client: Client) -> None:
     cloud.answers = [reply(500, b"\xff\0" + b"x" * 5000)]
 
@@ -370,6 +388,36 @@ def test_the_simulator_is_told_from_a_cloud(cloud: RawCloud, client: Client) -> 
     assert client.simulator is True
     client.servers()
     assert client.simulator is False
+
+
+def test_a_session_reaches_the_accounts_own_origin_and_nothing_else(cloud: RawCloud) -> None:
+    account = account_of(cloud)
+    for url in (
+        "https://evil.example/",
+        f"https://127.0.0.1:{cloud.port}@evil.example/",
+        f"https://127.0.0.1:{cloud.port}.evil.example/",
+        f"https://127.0.0.1:{cloud.port}0/",
+        f"https://evil.example\\@127.0.0.1:{cloud.port}/",
+        "https://127.0.0.1/",
+    ):
+        with (
+            session_for(account, transport_for(account), Token(TOKEN, None)) as session,
+            Deadline(10, time.monotonic) as until,
+            pytest.raises(wire.NotSent),
+        ):
+            exchange(session, "GET", url, deadline=until, limit=1000)
+    assert cloud.connections == 0
+
+
+def test_a_proxy_is_used_when_it_is_given(cloud: RawCloud) -> None:
+    account = Account(
+        cloud="http://simulator.example", plain_http_hosts=("simulator.example",), client_id="a", client_secret="b",
+        proxy=cloud.url,
+    )  # fmt: skip
+    cloud.answers = [page("a", total=1)]
+
+    assert Client(account, now=time.time, monotonic=time.monotonic).servers().whole
+    assert cloud.calls[0].target.startswith("http://simulator.example/api/dr/v2/servers?")
 
 
 # Secrets
