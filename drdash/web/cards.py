@@ -1,4 +1,4 @@
-"""What a row or a panel of a server or site shows, taken from its record. Pure: knows neither the reader nor the time."""
+"""What a row or a panel of a server or site shows, from its record. Pure: knows neither the reader nor the time."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -205,3 +205,8 @@ def _links(links: tuple[Link, ...] | None) -> tuple[Link, ...]:
     """Those that lead a person somewhere; what starts and stops is not for following."""
     calls = {Rel.START_PROD, Rel.START_TEST, Rel.STOP}
     return tuple(link for link in links or () if link.rel not in calls)
+
+
+def server_status(server: Server) -> Look:
+    """The server's status in words."""
+    return look_of(wording.SERVER_STATUS, server.status)

@@ -4,6 +4,7 @@ Nothing here depends on the reader or on the time, so each drawing is made once 
 what it is made of. Ages tick in the browser; ``stale`` is what the server already knows of them.
 """
 
+import re
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -24,21 +25,25 @@ from drdash.web.wording import action_name
 RECENT = 10
 KEPT = 20_000
 
+_TOPIC = re.compile(r"(?:(?P<kind>server|site|action)-(?P<shape>row|panel)|health)-(?P<key>.+)")
+
 _made: dict[Hashable, str] = {}
 
 
 def render(topic: str, *, tenant: int, role: Role) -> str | None:
     """The HTML of a topic as it is now, for everyone of that role in the tenant; None: there is no such thing."""
-    kind, _, key = topic.partition("-row-" if "-row-" in topic else "-panel-" if "-panel-" in topic else "-")
+    if not (named := _TOPIC.fullmatch(topic)):
+        return None
+    kind, shape, key = named["kind"] or "health", named["shape"], named["key"]
     if kind == "action":
         action = Action.objects.select_related("user").filter(tenant_id=tenant, pk=key).first() if _id(key) else None
-        return None if action is None else action_row(action) if "-row-" in topic else action_panel(action)
+        return None if action is None else action_row(action) if shape == "row" else action_panel(action)
     estate = replica().estates([tenant])[tenant]
     if kind == "server" and (server := estate.servers.get(key)):
         ours = live_actions([tenant]).get((tenant, key))
-        return (server_row if "-row-" in topic else server_panel)(estate, server, role=role, ours=ours)
+        return (server_row if shape == "row" else server_panel)(estate, server, role=role, ours=ours)
     if kind == "site" and (site := estate.sites.get(key)):
-        return (site_row if "-row-" in topic else site_panel)(estate, site)
+        return (site_row if shape == "row" else site_panel)(estate, site)
     if kind == "health" and key == str(tenant):
         return health(Tenant.objects.get(pk=tenant), estate, live_actions([tenant]))
     return None
@@ -99,9 +104,7 @@ def action_panel(action: Action) -> str:
     return _once(key, lambda: _draw("actions/_panel.html", {"card": action_card(action), "tenant": action.tenant_id}))
 
 
-def health(
-    tenant: Tenant, estate: Estate, live: dict[tuple[int, str], Action], *, stale: bool | None = None
-) -> str:
+def health(tenant: Tenant, estate: Estate, live: dict[tuple[int, str], Action], *, stale: bool | None = None) -> str:
     """How fresh a tenant's data is, and what everyone has to know of it on every page."""
     late = _stale(estate, stale)
     production = [seen for seen in estate.servers.values() if cards.in_production(seen.record)]
@@ -120,7 +123,9 @@ def health(
         context = {
             "name": tenant.name,
             "health": estate.health,
-            "production": [{"name": cards.name_of(s.record), "url": buttons.server_url(s.record.uuid)} for s in production],
+            "production": [
+                {"name": cards.name_of(s.record), "url": buttons.server_url(s.record.uuid)} for s in production
+            ],
             "unknown": [
                 {"action": a, "name": action_name(a.kind, production=a.production), "server": a.server_name}
                 for a in unknown
@@ -135,18 +140,13 @@ def blocked(estate: Estate, seen: Seen[Server], ours: Action | None) -> bool:
     """Whether a recovery server allows no action at all, roles aside."""
     site = estate.sites.get(seen.record.site_key)
     key = ("blocked", estate.tenant, _of(seen), _of(site), stamp(ours))
-    return bool(
-        _once(key, lambda: "yes" if buttons.blocked(seen.record, site.record if site else None, own_state(ours)) else "")
-    )
+    record = site.record if site else None
+    return _once(key, lambda: "yes" if buttons.blocked(seen.record, record, own_state(ours)) else "no") == "yes"
 
 
 def _server(estate: Estate, seen: Seen[Server], role: Role, ours: Action | None) -> dict[str, Any]:
     site = estate.site_of(seen.record)
-    shown = (
-        ()
-        if seen.missing_since
-        else buttons.buttons(seen.record, site, role=role, ours=own_state(ours))
-    )
+    shown = () if seen.missing_since else buttons.buttons(seen.record, site, role=role, ours=own_state(ours))
     in_row = tuple(button for button in shown if not button.pointless)
     return {
         "card": cards.server_card(seen, site),
@@ -164,8 +164,12 @@ def _site(template: str, estate: Estate, seen: Seen[Site], stale: bool | None) -
     late = _stale(estate, stale)
     card = cards.site_card(seen, estate)
     key = (template, estate.tenant, late, _of(seen), card.servers)
-    groups = facts.groups(seen.record.json, "Site")
-    return _once(key, lambda: _draw(template, {"card": card, "groups": groups, "tenant": estate.tenant}, stale=late))
+
+    def draw() -> str:
+        context = {"card": card, "groups": facts.groups(seen.record.json, "Site"), "tenant": estate.tenant}
+        return _draw(template, context, stale=late)
+
+    return _once(key, draw)
 
 
 def _of(seen: Seen[Any] | None) -> Hashable:
@@ -185,6 +189,7 @@ def _once(key: Hashable, make: Callable[[], str]) -> str:
 
 
 def _draw(template: str, context: dict[str, Any], *, stale: bool = False) -> str:
+    """What a template makes is marked as safe by it, so that a page includes it as it is."""
     return get_template(template).render({**context, "stale": stale})
 
 

@@ -9,7 +9,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from drdash.web.wording import Look
+from drdash.web.wording import STATE, Look, look_of, rel_words
 
 register = template.Library()
 
@@ -38,13 +38,32 @@ def when(at: datetime | None, style: str = "") -> SafeString | str:
     """A moment; in the browser it becomes the viewer's own time, or with ``age`` the time since, or ``until``."""
     if at is None:
         return ""
-    exact = at.astimezone(UTC)
-    return format_html(
-        '<time datetime="{}" data-show="{}">{}</time>',
-        exact.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        style or "at",
-        f"{exact:%Y-%m-%d %H:%M:%S} UTC",
-    )
+    words = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" data-show="{}">{}</time>', iso(at), style or "at", words)
+
+
+@register.simple_tag
+def iso(at: datetime) -> str:
+    """A moment as scripts read it."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@register.simple_tag
+def now_ms(at: datetime) -> int:
+    """A moment as the milliseconds that a browser's clock counts."""
+    return int(at.timestamp() * 1000)
+
+
+@register.simple_tag
+def state(value: str) -> SafeString:
+    """The look of an action's state."""
+    return look(look_of(STATE, value))
+
+
+@register.simple_tag
+def rel(value: str) -> str:
+    """What a link leads to, in words."""
+    return rel_words(value)
 
 
 @register.filter

@@ -1,0 +1,85 @@
+"""The form of an action's dialog: from what was typed and ticked to a wish."""
+
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from django import forms
+
+from drdash.cloud.records import RecoveryPoint, Server
+from drdash.failover import sighting
+from drdash.failover.actions import Wish
+from drdash.failover.guard import Kind
+
+LATEST, BY_IDS = "latest", "ids"
+IDS = ("backup_id", "archive_id", "vault_id")
+
+
+class Codes(forms.Field):
+    """Any number of codes, as the ticked boxes send them."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> frozenset[str]:
+        return frozenset(one[:200] for one in map(str, value or ()) if one.isprintable())
+
+
+class WishForm(forms.Form):
+    """What a dialog sends. ``point`` has no default: a form that lost it must not mean "latest"."""
+
+    key = forms.CharField(max_length=100)
+    seen = forms.CharField(max_length=100_000)
+    point = forms.CharField(max_length=2000, required=False)
+    backup_id = forms.CharField(max_length=200, required=False)
+    archive_id = forms.CharField(max_length=200, required=False)
+    vault_id = forms.CharField(max_length=200, required=False)
+    acknowledge = Codes(required=False)
+    confirm = forms.CharField(max_length=1000, required=False)
+
+    def __init__(self, data: Any, *, kind: Kind) -> None:
+        super().__init__(data)
+        self._kind = kind
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self._kind is Kind.STOP:
+            return cleaned
+        point = cleaned.get("point", "")
+        if point == BY_IDS:
+            cleaned["recovery_point"] = RecoveryPoint(**{name: cleaned.get(name, "") for name in IDS})
+            if not all(cleaned.get(name) for name in IDS):
+                self.add_error("point", "A recovery point needs all three ids: backup, archive and vault.")
+        elif point != LATEST:
+            try:
+                cleaned["recovery_point"] = msgspec.json.decode(point, type=RecoveryPoint)
+            except msgspec.DecodeError:
+                self.add_error("point", "Choose a recovery point.")
+        return cleaned
+
+    def wish(self, *, user: int, server: Server) -> Wish:
+        """The wish that a valid form holds. Raises sighting.Expired when the dialog is too old."""
+        given = self.cleaned_data
+        return Wish(
+            kind=self._kind,
+            key=given["key"],
+            recovery_point=given.get("recovery_point"),
+            acknowledge=given["acknowledge"],
+            confirm=given["confirm"],
+            seen=sighting.unseal(given["seen"], user=user, kind=self._kind, server=server.key),
+        )
+
+
+def new_key() -> str:
+    """An idempotency key for a dialog: a repeat of its form is the same wish."""
+    return uuid4().hex
+
+
+def known_points(server: Server) -> list[tuple[str, str, RecoveryPoint]]:
+    """The recovery points that the cloud names on the server itself: form value, words, ids."""
+    found = []
+    if server.test_failover and (point := server.test_failover.recovery_point):
+        found.append(("The one of the last test", point))
+    if server.automated_test and (point := server.automated_test.recovery_point):
+        found.append(("The one of the last automated test", point))
+    whole = [(words, point) for words, point in found if point.backup_id and point.archive_id and point.vault_id]
+    return [(msgspec.json.encode(point).decode(), words, point) for words, point in whole]

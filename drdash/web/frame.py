@@ -1,0 +1,128 @@
+"""What every page stands in: who looks, at which tenants, how fresh that is, and the stream that keeps it alive."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render as render_template
+from django.utils import timezone
+
+from drdash.cloud.records import Server
+from drdash.estate.replica import replica
+from drdash.estate.snapshot import Estate, Seen
+from drdash.failover import following
+from drdash.failover.actions import live_actions
+from drdash.failover.models import Action
+from drdash.tenants import access
+from drdash.tenants.access import Reach
+from drdash.tenants.models import Credential
+from drdash.tenants.roles import Role
+from drdash.web import finding, rows
+from drdash.web.finding import Found
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """One look at everything within a person's reach. ``live``: the actions that are not over."""
+
+    reach: Reach
+    estates: dict[int, Estate]
+    live: dict[tuple[int, str], Action]
+    stale: dict[int, bool]
+
+    def role(self, tenant: int) -> Role:
+        """The person's role in a tenant within reach."""
+        return self.reach.roles[tenant]
+
+    def row(self, found: Found) -> str:
+        """The row of a server."""
+        return self.server_row(found.estate, found.key, found.seen)
+
+    def server_row(self, estate: Estate, key: str, seen: Seen[Server]) -> str:
+        """The row of a server, as the live updates send it."""
+        tenant = estate.tenant
+        return rows.server_row(
+            estate, seen, role=self.role(tenant), ours=self.live.get((tenant, key)), stale=self.stale[tenant]
+        )
+
+    def is_blocked(self, found: Found) -> bool:
+        """Whether a recovery server allows no action at all, roles aside."""
+        return rows.blocked(found.estate, found.seen, self.live.get((found.estate.tenant, found.key)))
+
+
+def frame_of(request: HttpRequest) -> Frame:
+    """What the person who asks may see, as it is now."""
+    now = timezone.now()
+    reach = access.reach(request.user)
+    following.sweep(now)
+    estates = replica().estates(reach.tenants)
+    return Frame(
+        reach=reach,
+        estates=estates,
+        live=live_actions(list(reach.tenants)),
+        stale={tenant: estate.health.stale(now) for tenant, estate in estates.items()},
+    )
+
+
+def server_or_404(frame: Frame, uuid: str) -> Found:
+    """The server, if it is within reach. What is unknown and what belongs to others look the same."""
+    if found := finding.one(frame.estates, uuid):
+        return found
+    raise Http404
+
+
+def page(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    *,
+    frame: Frame,
+    topics: Iterable[str] = (),
+    status: int = 200,
+) -> HttpResponse:
+    """A whole page. ``topics``: what its stream carries beside the tenants' health."""
+    credentials = {tenant.credential_id: tenant.credential for tenant in frame.reach.tenants.values()}
+    around = {
+        "healths": [
+            rows.health(tenant, frame.estates[pk], frame.live, stale=frame.stale[pk])
+            for pk, tenant in frame.reach.tenants.items()
+        ],
+        "badges": sorted({_badge(credential) for credential in credentials.values()}),
+        "many_tenants": len(frame.reach.tenants) > 1,
+        "now": timezone.now(),
+        "store_away": not replica().reachable,
+        "stream": f"/events/?{urlencode({'topics': ','.join(topics)})}",
+    }
+    return unkept(render_template(request, template, {**around, **context}, status=status))
+
+
+def part(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    """The living part of a page by itself; 204 when the browser already has it just so."""
+    if context["have"] and request.headers.get("X-Have") == context["have"]:
+        return HttpResponse(status=204)
+    return unkept(render_template(request, template, context))
+
+
+def wants_part(request: HttpRequest, name: str) -> bool:
+    """Whether htmx asks for that part of the page alone."""
+    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Target") == name
+
+
+def digest(shown: Iterable[object]) -> str:
+    """A short text that changes with what is shown."""
+    told = hashlib.blake2b(digest_size=12)
+    for one in shown:
+        told.update(repr(one).encode())
+    return told.hexdigest()
+
+
+def unkept(response: HttpResponse) -> HttpResponse:
+    """Going back must not show older data as current: no cache keeps a page."""
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _badge(credential: Credential) -> tuple[bool, str]:
+    return credential.is_simulator, urlsplit(credential.cloud).hostname or credential.cloud

@@ -1,0 +1,89 @@
+"""The pages of what was done: actions, one action, the audit."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from drdash.failover.models import Action, AuditEntry, State
+from drdash.web import rows, wording
+from drdash.web.actioncards import action_card, action_url, audit_words
+from drdash.web.buttons import server_url
+from drdash.web.frame import digest, frame_of, page, part, wants_part
+
+PAGE = 50
+
+
+@require_safe
+def actions(request: HttpRequest) -> HttpResponse:
+    """What was asked for and what came of it, the newest first; ``state`` and ``server`` filter."""
+    frame = frame_of(request)
+    asked = frame.reach.only(Action.objects.select_related("user"))
+    # A database need not take a NUL in a text.
+    state, server = (request.GET.get(name, "").replace("\0", "") for name in ("state", "server"))
+    server = server.lower()
+    if state:
+        asked = asked.filter(state=state)
+    if server:
+        asked = asked.filter(server_uuid=server)
+    context = _paged(request, asked, reverse("actions"), {"state": state, "server": server})
+    context["rows"] = [rows.action_row(action) for action in context["shown"]]
+    context["have"] = digest([context["url"], context["count"], *(action.pk for action in context["shown"])])
+    if wants_part(request, "results"):
+        return part(request, "actions/_results.html", context)
+    context["states"] = [(str(one), wording.STATE[one].word) for one in State]
+    return page(request, "actions/page.html", context, frame=frame, topics=["action-row-*"])
+
+
+@require_safe
+def action(request: HttpRequest, pk: int) -> HttpResponse:
+    """One action, from click to outcome."""
+    frame = frame_of(request)
+    found = frame.reach.only(Action.objects.select_related("user").filter(pk=pk)).first()
+    if found is None:
+        raise Http404
+    context = {"card": action_card(found), "panel": rows.action_panel(found), "action": found}
+    return page(request, "actions/one.html", context, frame=frame, topics=[f"action-panel-{found.pk}"])
+
+
+@require_safe
+def audit(request: HttpRequest) -> HttpResponse:
+    """Who did what, when, with what outcome, the newest first."""
+    frame = frame_of(request)
+    context = _paged(request, frame.reach.only(AuditEntry.objects.select_related("action")), reverse("audit"), {})
+    context["entries"] = [
+        {
+            "entry": entry,
+            "words": audit_words(entry),
+            "action_url": action_url(entry.action) if entry.action else "",
+            "server_url": server_url(entry.server_uuid) if entry.server_uuid else "",
+            "server_name": (entry.action.server_name if entry.action else "") or entry.server_uuid,
+        }
+        for entry in context["shown"]
+    ]
+    context["have"] = digest([context["url"], *(entry.pk for entry in context["shown"])])
+    if wants_part(request, "results"):
+        return part(request, "audit/_results.html", context)
+    return page(request, "audit/page.html", context, frame=frame)
+
+
+def _paged(request: HttpRequest, listed: Any, here: str, params: dict[str, str]) -> dict[str, Any]:
+    pages = Paginator(listed, PAGE)
+    shown = pages.get_page(request.GET.get("page"))
+    given = {name: value for name, value in params.items() if value}
+
+    def url(number: int) -> str:
+        query = {**given, "page": str(number)} if number > 1 else given
+        return f"{here}?{urlencode(query)}" if query else here
+
+    return {
+        "shown": shown,
+        "count": pages.count,
+        "url": url(shown.number),
+        "earlier": url(shown.number - 1) if shown.has_previous() else "",
+        "later": url(shown.number + 1) if shown.has_next() else "",
+        "given": given,
+    }

@@ -1,0 +1,22 @@
+from django.urls import path
+
+from drdash.web import dialogs, journal, pages, people, probes
+
+# Ids may be anything, a slash included: what is behind them is matched first.
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("sites/", pages.sites, name="sites"),
+    path("sites/<path:uuid>/", pages.site, name="site"),
+    path("servers/", pages.servers, name="servers"),
+    path("servers/jump/", pages.jump, name="jump"),
+    path("servers/<path:uuid>/actions/<str:kind>/", dialogs.dialog, name="dialog"),
+    path("servers/<path:uuid>/", pages.server, name="server"),
+    path("actions/", journal.actions, name="actions"),
+    path("actions/<int:pk>/", journal.action, name="action"),
+    path("audit/", journal.audit, name="audit"),
+    path("login/", people.login, name="login"),
+    path("logout/", people.logout, name="logout"),
+    path("password/", people.Password.as_view(), name="password"),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
+]
