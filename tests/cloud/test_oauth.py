@@ -216,9 +216,13 @@ def test_who_waits_for_anothers_fetch_waits_no_longer_than_his_own_deadline(clou
         release.wait(10)
         connection.sendall(granting())
 
+    def ask() -> str:
+        with deadline() as until:
+            return tokens.current(until).text
+
     cloud.tokens = [slow]
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(lambda: tokens.current(deadline().__enter__()).text)
+        first = threads.submit(ask)
         assert asked.wait(10)
         with pytest.raises(wire.NotSent, match="in time"), deadline(0.05) as until:
             tokens.current(until)
