@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 
 from drdash.web import dialogs, journal, pages, people, probes
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("login/", people.login, name="login"),
     path("logout/", people.logout, name="logout"),
     path("password/", people.Password.as_view(), name="password"),
+    path("api/v1/", include("drdash.web.api_urls")),
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
 ]
