@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-pytest_plugins = ["tests.stack"]
+pytest_plugins = ["tests.canaries", "tests.stack"]
 DATA_DIR = Path(tempfile.mkdtemp(prefix="drdash-tests-"))
 (DATA_DIR / "static").mkdir()
 
@@ -30,6 +30,7 @@ for name in [one for one in os.environ if one.startswith("DRDASH_")]:
 os.environ |= {
     "DJANGO_SETTINGS_MODULE": "drdash.settings",
     "DRDASH_DATA_DIR": str(DATA_DIR),
+    "DRDASH_LOG_LEVEL": "DEBUG",
     "DRDASH_SECRET_KEY": secrets.token_urlsafe(64),
     "DRDASH_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
     "REDIS_URL": f"redis://127.0.0.1:{REDIS_PORT}/0",

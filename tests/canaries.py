@@ -1,0 +1,38 @@
+"""Canaries: over the whole suite every logger of this process runs at DEBUG, and no secret may come out of one.
+
+The simulator's tokens and its client secret, and whatever the tests use as secrets, carry one of ``CANARIES``.
+"""
+
+import logging
+
+import pytest
+
+CANARIES = ("simulated-secret", "simulated-token", "canary-secret", "canary-token")
+
+
+class Watch(logging.Handler):
+    """Remembers each line of a log that carries a canary."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines = 0
+        self.hits: list[str] = []
+        self.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        self.lines += 1
+        if any(canary in line for canary in CANARIES):
+            self.hits.append(line)
+
+
+watch = Watch()
+
+
+def pytest_configure() -> None:
+    logging.getLogger().addHandler(watch)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The count is taken when everything else has run."""
+    items.sort(key=lambda item: "test_no_secret_was_logged" in item.nodeid)
