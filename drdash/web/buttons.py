@@ -73,11 +73,11 @@ def buttons(server: Server, site: Site | None, *, role: Role, ours: OwnState) ->
     )
 
 
-def blocked(server: Server, site: Site | None, ours: OwnState) -> bool:
-    """Whether a recovery server allows no action at all, roles aside."""
+def blocked(server: Server, site: Site | None, ours: OwnState, *, missing: bool = False) -> bool:
+    """Whether a recovery server allows no action at all, roles aside; one that is missing allows none."""
     if server.type != ServerType.RECOVERY:
         return False
-    sight = Sight(server, site)
+    sight = Sight(None) if missing else Sight(server, site)
     return not any(judge(kind, sight, role=Role.ADMIN, ours=ours).allowed for kind in Kind)
 
 

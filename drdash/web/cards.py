@@ -44,6 +44,7 @@ class ServerCard(msgspec.Struct, frozen=True):
     issues: tuple[IssueCard, ...]
     worst: Look
     automated: Look
+    automated_short: Look
     schedule: str
     missing_since: datetime | None
     task_uuids: tuple[str, ...]
@@ -92,6 +93,7 @@ def server_card(seen: Seen[Server], site: Site | None) -> ServerCard:
         issues=tuple(_issue(issue) for issue in server.issues or ()),
         worst=_worst(server.issues),
         automated=automated(test),
+        automated_short=_shorter(automated(test)),
         schedule=wording.SCHEDULE.get(test.schedule, test.schedule) if test else "",
         missing_since=seen.missing_since,
         task_uuids=tuple(sorted(server.task_uuids)),
@@ -164,6 +166,12 @@ def automated(test: AutomatedTest | None) -> Look:
     if test.schedule == "NEVER":
         return Look("Automated test is off", "still", "off")
     return Look("Automated test never ran", "warn", "warn")
+
+
+def _shorter(look: Look) -> Look:
+    """The same under a heading that says "test"."""
+    word = look.word.replace("Automated test is ", "Automated: ").replace("Automated test", "Automated:")
+    return msgspec.structs.replace(look, word=word.replace("No automated test", "Not automated"))
 
 
 def _kind(server: Server) -> Look:

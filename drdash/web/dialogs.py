@@ -16,6 +16,7 @@ from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.failover.reasons import Mark
 from drdash.failover.sighting import Expired, seal
+from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
 from drdash.web import cards, rows
 from drdash.web.actioncards import action_card, action_url
@@ -48,7 +49,7 @@ def _ask(
     """The dialog as a fresh read of the cloud allows it. ``problem``: what was wrong with the last try."""
     user, tenant = _user(request), frame.reach.tenants[found.estate.tenant]
     seen = actions.preview(user=user, tenant=tenant, server=found.server, kind=kind)
-    context = _context(seen, kind, tenant.name) | {
+    context = _context(seen, kind, tenant) | {
         "problem": problem,
         "key": new_key(),
         "seen": seal(seen.sighting),
@@ -80,7 +81,7 @@ def _again(request: HttpRequest, frame: Frame, found: Found, kind: Kind, problem
     """The dialog once more, with what was typed, as nothing was recorded or sent."""
     user, tenant = _user(request), frame.reach.tenants[found.estate.tenant]
     seen = actions.preview(user=user, tenant=tenant, server=found.server, kind=kind)
-    context = _context(seen, kind, tenant.name) | {
+    context = _context(seen, kind, tenant) | {
         "problem": problem,
         "key": request.POST.get("key") or new_key(),
         "seen": seal(seen.sighting),
@@ -125,13 +126,18 @@ def _beside(request: HttpRequest, found: Found) -> str:
     role: Role | None = frame.reach.role(tenant)
     if role is None:
         return ""
-    topics = (f"server-row-{found.key}", f"server-panel-{found.key}", f"health-{tenant}")
+    shown = request.headers.get("X-Shows", "").split()
+    topics = [topic for topic in _topics(tenant, found.key) if topic in shown]
     drawn = [rows.render(topic, tenant=tenant, role=role) for topic in topics]
     parts = [one.replace(" ", ' hx-swap-oob="true" ', 1) for one in drawn if one]
     return "".join(f"<template>{one}</template>" for one in parts)
 
 
-def _context(seen: Preview, kind: Kind, tenant_name: str) -> dict[str, Any]:
+def _topics(tenant: int, key: str) -> tuple[str, ...]:
+    return (f"server-row-{key}", f"server-panel-{key}", f"health-{tenant}")
+
+
+def _context(seen: Preview, kind: Kind, tenant: Tenant) -> dict[str, Any]:
     verdict, server = seen.verdict, seen.server
     asked: dict[str, str] = {}
     for reason in verdict.reasons:
@@ -141,7 +147,8 @@ def _context(seen: Preview, kind: Kind, tenant_name: str) -> dict[str, Any]:
         "verdict": verdict,
         "server": server,
         "name": cards.name_of(server),
-        "tenant_name": tenant_name,
+        "tenant_name": tenant.name,
+        "beside": " ".join(_topics(tenant.pk, server.key)),
         "label": verb(kind, server.status),
         "url": dialog_url(server.uuid, kind),
         "back": server_url(server.uuid),

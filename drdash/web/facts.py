@@ -56,7 +56,7 @@ def _nested(value: Any) -> bool:
 
 
 def _joined(title: str, key: str) -> str:
-    return f"{title} · {sentence(key).lower()}" if title else sentence(key)
+    return f"{title} · {sentence(key)}" if title else sentence(key)
 
 
 def _fact(label: str, key: str, value: Any) -> Fact:

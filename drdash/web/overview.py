@@ -1,7 +1,7 @@
 """The overview, worst first: who needs a person now, what runs, what is blocked, what is ready. Pure but for words."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import msgspec
@@ -15,7 +15,7 @@ from drdash.web.buttons import server_url, site_url
 from drdash.web.finding import Found
 from drdash.web.wording import Look, action_name, look_of
 
-SHOWN = 12
+SHOWN = 15
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -62,22 +62,9 @@ def needs_person(
         for action in live
         if action.state == State.UNKNOWN
     ]
-    servers = list(found)
-    for one in servers:
-        lines += [msgspec.structs.replace(line, tenant=names[one.estate.tenant]) for line in _alarming(one)]
-    for tenant, site in sites:
-        if site.readiness == Readiness.ERROR:
-            name = cards.site_name(site.uuid, site)
-            message = site.issues[0].message if site.issues else ""
-            lines.append(
-                Line(
-                    wording.READINESS[Readiness.ERROR],
-                    f"Site {name.short}",
-                    site_url(site.uuid),
-                    message,
-                    tenant=tenant,
-                )
-            )
+    servers = [(rank, line) for one in found for rank, line in _alarming(one, names[one.estate.tenant])]
+    servers += [(1, _unready(site, tenant)) for tenant, site in sites if site.readiness == Readiness.ERROR]
+    lines += [line for _, line in sorted(servers, key=lambda one: one[0])]
     return Section(tuple(lines[:SHOWN]), len(lines))
 
 
@@ -132,21 +119,28 @@ def by_status(found: Iterable[Found]) -> tuple[Tile, ...]:
     return tuple(Tile(looks[one], counts[one], f"?status={one}" if one else "") for one in ordered)
 
 
-def _alarming(one: Found) -> list[Line]:
+def _alarming(one: Found, tenant: str) -> Iterator[tuple[int, Line]]:
+    """What is alarming about a server, each with its rank: production, then what stands between it and the next one."""
     server, url, name = one.server, server_url(one.server.uuid), cards.name_of(one.server)
-    lines = []
     if server.status == ServerStatus.FINALIZATION_FAILED:
         text = "Production runs, but it could not be finalized."
-        lines.append(Line(look_of(wording.SERVER_STATUS, server.status), name, url, text))
+        yield 0, Line(look_of(wording.SERVER_STATUS, server.status), name, url, text, tenant=tenant)
     if one.seen.missing_since:
-        text = "The cloud no longer lists it."
-        lines.append(Line(Look("Missing", "warn", "unknown"), name, url, text, one.seen.missing_since))
+        text, look = "The cloud no longer lists it.", Look("Missing", "warn", "unknown")
+        yield 2, Line(look, name, url, text, one.seen.missing_since, tenant=tenant)
     if server.rpo and server.rpo.status in {"ERROR", "CRITICAL"}:
-        lines.append(Line(wording.RPO[server.rpo.status], name, url, "Its last backup is too old to rely on."))
-    if server.automated_test and server.automated_test.last_status == "FAILURE":
+        text = "Its last backup is too old to rely on."
+        rank = 3 if server.rpo.status == "CRITICAL" else 4
+        yield rank, Line(wording.RPO[server.rpo.status], name, url, text, tenant=tenant)
+    if (test := server.automated_test) and test.last_status == "FAILURE":
         look = wording.AUTOMATED_TEST["FAILURE"]
-        lines.append(Line(look, name, url, "It may not start when it is needed.", server.automated_test.last_start))
-    return lines
+        yield 5, Line(look, name, url, "It may not start when it is needed.", test.last_start, tenant=tenant)
+
+
+def _unready(site: Site, tenant: str) -> Line:
+    message = site.issues[0].message if site.issues else ""
+    name = cards.site_name(site.uuid, site)
+    return Line(wording.READINESS[Readiness.ERROR], f"Site {name.short}", site_url(site.uuid), message, tenant=tenant)
 
 
 def _line(

@@ -10,7 +10,9 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from drdash.cloud.records import Site
 from drdash.cloud.words import ServerType
+from drdash.estate.snapshot import Estate, Seen
 from drdash.web import cards, finding, overview, rows, wording
 from drdash.web.finding import Found, Wanted
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, unkept, wants_part
@@ -44,9 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "blocked": overview.blocked([one for one in recovery if frame.is_blocked(one)], names),
         "tiles": overview.by_status(found),
         "sites": [
-            (cards.site_card(seen, estate), frame.stale[pk], pk)
-            for pk, estate in frame.estates.items()
-            for seen in estate.sites.values()
+            (cards.site_card(seen, estate), frame.stale[estate.tenant], estate.tenant) for estate, seen in _sites(frame)
         ],
         "total": len(found),
         "recovery": len(recovery),
@@ -113,9 +113,7 @@ def jump(request: HttpRequest) -> HttpResponse:
 def sites(request: HttpRequest) -> HttpResponse:
     """The list of sites, those that are not ready first."""
     frame = frame_of(request)
-    rank = {"bad": 0, "warn": 1, "still": 2, "moving": 3, "good": 4}
-    listed = [(estate, seen) for estate in frame.estates.values() for seen in estate.sites.values()]
-    listed.sort(key=lambda one: (rank[look_of(wording.READINESS, one[1].record.readiness).tone], one[1].record.key))
+    listed = _sites(frame)
     context = {
         "rows": [rows.site_row(estate, seen, stale=frame.stale[estate.tenant]) for estate, seen in listed],
         "have": digest(seen.record.key for _, seen in listed),
@@ -148,6 +146,14 @@ def site(request: HttpRequest, uuid: str) -> HttpResponse:
     if wants_part(request, "results"):
         return part(request, "sites/_servers.html", context)
     return page(request, "sites/one.html", context, frame=frame, topics=[f"site-panel-{key}", "server-row-*"])
+
+
+def _sites(frame: Frame) -> list[tuple[Estate, Seen[Site]]]:
+    """Every site within reach, those that are not ready first."""
+    rank = {"bad": 0, "warn": 1, "still": 2, "moving": 3, "good": 4}
+    listed = [(estate, seen) for estate in frame.estates.values() for seen in estate.sites.values()]
+    listed.sort(key=lambda one: (rank[look_of(wording.READINESS, one[1].record.readiness).tone], one[1].record.key))
+    return listed
 
 
 def _results(frame: Frame, wanted: Wanted) -> dict[str, Any]:

@@ -108,6 +108,7 @@ def health(tenant: Tenant, estate: Estate, live: dict[tuple[int, str], Action], 
     """How fresh a tenant's data is, and what everyone has to know of it on every page."""
     late = _stale(estate, stale)
     production = [seen for seen in estate.servers.values() if cards.in_production(seen.record)]
+    production.sort(key=lambda seen: seen.record.name)
     unknown = [a for (owner, _), a in live.items() if owner == estate.tenant and a.state == State.UNKNOWN]
     key = (
         "health",
@@ -140,8 +141,13 @@ def blocked(estate: Estate, seen: Seen[Server], ours: Action | None) -> bool:
     """Whether a recovery server allows no action at all, roles aside."""
     site = estate.sites.get(seen.record.site_key)
     key = ("blocked", estate.tenant, _of(seen), _of(site), stamp(ours))
-    record = site.record if site else None
-    return _once(key, lambda: "yes" if buttons.blocked(seen.record, record, own_state(ours)) else "no") == "yes"
+
+    def judged() -> str:
+        missing = seen.missing_since is not None
+        record = site.record if site else None
+        return "yes" if buttons.blocked(seen.record, record, own_state(ours), missing=missing) else "no"
+
+    return _once(key, judged) == "yes"
 
 
 def _server(estate: Estate, seen: Seen[Server], role: Role, ours: Action | None) -> dict[str, Any]:

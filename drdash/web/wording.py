@@ -48,7 +48,7 @@ SERVER_STATUS: dict[str, Look] = {
     ServerStatus.STARTING_FAILOVER_TEST_AUTO: _moving("Automated test starting"),
     ServerStatus.FAILOVER_TEST_AUTO: Look("Automated test running", "moving", "test"),
     ServerStatus.STARTING_FAILOVER_PROD: Look("Production starting", "prod", "moving"),
-    ServerStatus.FINALIZATION: Look("Production running, finalizing", "prod", "production"),
+    ServerStatus.FINALIZATION: Look("Production, finalizing", "prod", "production"),
     ServerStatus.FAILOVER_PROD: Look("Production running", "prod", "production"),
     ServerStatus.FINALIZATION_FAILED: Look("Finalization failed", "bad", "bad"),
     ServerStatus.STOPPING_FAILOVER: _moving("Failover stopping"),
@@ -70,7 +70,7 @@ VM_STATUS: dict[str, Look] = {
     VmStatus.STARTED: Look("VM started", "still", "on"),
     VmStatus.STOPPED: Look("VM stopped", "still", "off"),
     VmStatus.SUSPENDED: Look("VM suspended", "still", "off"),
-    VmStatus.NOT_READY: Look("VM not there yet", "still", "off"),
+    VmStatus.NOT_READY: Look("VM not ready", "still", "off"),
 }
 SITE_STATUS: dict[str, Look] = {
     SiteStatus.PROVISIONED: Look("Provisioned", "still", "standby"),
@@ -89,8 +89,8 @@ SEVERITY: dict[str, Look] = {
 RPO: dict[str, Look] = {
     "OK": Look("Backup in time", "good", "good"),
     "WARNING": Look("Backup late", "warn", "warn"),
-    "ERROR": Look("Backup very late", "bad", "bad"),
-    "CRITICAL": Look("Backup critically late", "bad", "bad"),
+    "ERROR": Look("Backup very late", "warn", "warn"),
+    "CRITICAL": Look("Backup critical", "bad", "bad"),
 }
 AUTOMATED_TEST: dict[str, Look] = {
     "SUCCESS": Look("Automated test succeeded", "good", "good"),
@@ -169,7 +169,14 @@ def rel_words(rel: str) -> str:
     return REL.get(rel, str(rel))
 
 
+_ACRONYMS = {"uuid": "UUID", "id": "ID", "ip": "IP", "vm": "VM", "os": "OS", "cpu": "CPU", "ram": "RAM", "rpo": "RPO"}
+_UNITS = frozenset({"mb", "gb", "seconds"})
+
+
 def sentence(label: str) -> str:
-    """A field's name as words: ``last_task_uuid`` → ``Last task uuid``."""
-    words = label.strip("_").replace("_", " ").strip()
-    return words[:1].upper() + words[1:] if words else label
+    """A field's name as words, without its unit: ``last_task_uuid`` → ``Last task UUID``."""
+    words = [_ACRONYMS.get(word, word) for word in label.split("_") if word]
+    if len(words) > 1 and words[-1] in _UNITS:
+        words.pop()
+    text = " ".join(words)
+    return text[:1].upper() + text[1:] if text else label

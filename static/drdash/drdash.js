@@ -185,6 +185,7 @@
 
   document.addEventListener("htmx:configRequest", (event) => {
     const { elt, headers, triggeringEvent } = event.detail;
+    if (elt.dataset.beside) headers["X-Shows"] = elt.dataset.beside.split(" ").filter($).join(" ");
     if (!triggeringEvent || triggeringEvent.type !== "refresh") return;
     headers["X-Refresh"] = "1";
     if (elt.dataset.have && !elt.dataset.whole) headers["X-Have"] = elt.dataset.have;
@@ -214,13 +215,19 @@
     } else if (target && target.id === "dialog-body" && xhr.getResponseHeader("X-Dialog")) {
       event.detail.shouldSwap = true;
       event.detail.isError = false;
+      // Beside the dialog come the row and the panel: what this page does not show is left out.
+      const answer = document.createElement("template");
+      answer.innerHTML = event.detail.serverResponse;
+      for (const part of all("template", answer.content)) if (!$(part.content.firstElementChild.id)) part.remove();
+      event.detail.serverResponse = answer.innerHTML;
     }
   });
 
   // ---- dialogs
   const dialog = $("dialog");
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.target && event.detail.target.id === "dialog-body") $("dialog-lost").hidden = true;
+    const { target } = event.detail;
+    if (target && target.id === "dialog-body") $("dialog-lost").hidden = $("dialog-failed").hidden = true;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.target.id !== "dialog-body" || !event.target.childElementCount) return;
@@ -230,16 +237,12 @@
   });
   for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
     document.addEventListener(name, (event) => {
-      const { target, requestConfig, xhr } = event.detail;
+      const { target, requestConfig } = event.detail;
       if (!target || target.id !== "dialog-body") return;
-      if (requestConfig && requestConfig.verb === "post") $("dialog-lost").hidden = false;
-      else say(xhr && xhr.status === 404 ? "This server is not there any more." : "The dialog could not be fetched. Try again.");
-      if (!dialog.open && requestConfig && requestConfig.verb !== "post") alertBar();
+      const posted = requestConfig && requestConfig.verb === "post";
+      $(posted ? "dialog-lost" : "dialog-failed").hidden = false;
+      if (!dialog.open) dialog.showModal();
     });
-  }
-  function alertBar() {
-    $("dialog-body").textContent = $("said").textContent;
-    dialog.showModal();
   }
   document.addEventListener("drdash:done", (event) => {
     dialog.close();
