@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any
 
+import msgspec
 from django.contrib.auth.models import User
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer
@@ -188,8 +189,6 @@ class ServerActions(ApiView):
 
 
 class Schema(ApiView):
-    renderer_classes = [OpenApiJsonRenderer]
-
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
         """This API in OpenAPI's terms."""
@@ -205,8 +204,9 @@ class Nowhere(ApiView):
 
 
 @cache
-def _schema() -> Any:
-    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+def _schema() -> msgspec.Raw:
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return msgspec.Raw(OpenApiJsonRenderer().render(schema, renderer_context={}))
 
 
 def _frame(request: Request) -> Frame:

@@ -1,0 +1,36 @@
+"""A program at the JSON API, with the token of one person."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.test import Client
+from rest_framework.authtoken.models import Token
+
+Answer = Any  # django.test's response has no type of its own
+
+
+class Program:
+    def __init__(self, user: User) -> None:
+        self._client = Client()
+        self._headers = {"Authorization": f"Token {Token.objects.get_or_create(user=user)[0].key}"}
+
+    def get(self, path: str, **params: object) -> Answer:
+        return self._client.get(f"/api/v1/{path}", {k: str(v) for k, v in params.items()}, headers=self._headers)
+
+    def read(self, path: str, **params: object) -> Any:
+        """The JSON of an answer that must be a 200."""
+        answer = self.get(path, **params)
+        assert answer.status_code == 200, answer.content
+        return answer.json()
+
+    def post(self, uuid: str, body: bytes, content_type: str = "application/json") -> Answer:
+        path = f"/api/v1/servers/{quote(uuid, safe='')}/actions/"
+        return self._client.post(path, body, content_type=content_type, headers=self._headers)
+
+    def act(self, uuid: str, action: str = "start_failover_test", **more: object) -> Answer:
+        """Send a wish, with a key of its own unless one is given."""
+        wish = {"action": action, "idempotency_key": uuid4().hex, **more}
+        return self.post(uuid, json.dumps(wish).encode())
