@@ -61,6 +61,7 @@ class Api:
         """Every page, by the cursor `after`."""
         found = [self.get(target).document]
         while after := found[-1]["paging"].get("cursors", {}).get("after"):
+            assert len(found) <= found[0]["paging"]["total"], "the pages never end"
             found.append(self.get(f"{target.partition('?')[0]}?after={quote(after)}").document)
         return found
 

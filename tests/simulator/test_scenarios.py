@@ -152,8 +152,9 @@ def test_a_server_in_a_clients_hands_is_left_alone() -> None:
         world.start(server.uuid, production=False)
     world.advance(NOW + 30)
     assert {server.status for server in restless} == {"FAILOVER_TEST"}
-    world.advance(NOW + 86400)
-    assert {server.status for server in restless} == {"FAILOVER_TEST"}
+    for second in range(30, 7200, 5):
+        world.advance(NOW + second)
+        assert {server.status for server in restless} == {"FAILOVER_TEST"}
 
 
 def test_nothing_happens_in_quiet(world: World) -> None:

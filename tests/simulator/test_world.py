@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from drdash.simulator import incidents, scenarios
@@ -139,6 +141,15 @@ def test_an_error_of_the_link_refuses_with_its_code(world: World, server: Server
     world.start(server.uuid, production=True)  # another link
 
 
+def test_an_error_without_a_link_refuses_every_action(world: World, server: Server) -> None:
+    server.issues = [issue("ServerNotLicensed", server.uuid, severity="error")]
+    for production in (False, True):
+        with pytest.raises(Refused, match="license"):
+            world.start(server.uuid, production=production)
+    with pytest.raises(Refused, match="license"):
+        world.stop(server.uuid)
+
+
 @pytest.mark.parametrize("severity", ["WARNING", "warning"])
 def test_a_warning_refuses_nothing(world: World, server: Server, severity: str) -> None:
     server.issues = [issue("QuotaReachedComputePoints", server.uuid, severity=severity)]
@@ -224,6 +235,30 @@ def test_an_automated_test_that_a_client_stops_is_not_stopped_again(world: World
     world.advance(world.now + 9)
     assert server.task is not None
     assert server.task.uuid == task
+
+
+def test_an_automated_test_ends_itself_but_not_the_next_one(world: World, server: Server) -> None:
+    world.durations = replace(world.durations, automated_test=(40, 40))
+    incidents.automated_test(world, server)
+    world.advance(world.now + 10)
+    world.stop(server.uuid)
+    world.advance(world.now + 8)
+    incidents.automated_test(world, server)
+    world.advance(world.now + 35)  # the first would have ended by now
+    assert server.status == "FAILOVER_TEST_AUTO"
+
+
+def test_a_task_that_is_gone_ends_nothing(world: World, server: Server) -> None:
+    world.start(server.uuid, production=False)
+    server.task = None
+    world.advance(world.now + 60)
+    assert server.status == "STARTING_FAILOVER_TEST"
+
+
+def test_a_site_does_not_break_while_a_client_uses_its_servers(world: World, server: Server, site: Site) -> None:
+    world.start(server.uuid, production=False)
+    incidents.break_or_heal(world, site)
+    assert site.issues == []
 
 
 def test_a_reboot_passes_through_off_and_on(world: World) -> None:
