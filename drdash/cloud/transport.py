@@ -277,7 +277,7 @@ def _reason(error: BaseException, deadline: Deadline) -> str:
                 return "it was reset"
             case TimeoutError():
                 return "it did not answer in time"
-            case requests.exceptions.InvalidSchema():
+            case requests.exceptions.InvalidSchema() | requests.exceptions.InvalidURL():
                 return "the address is not on the account's own host"
             case OSError(args=(str() as words,)) if words.startswith("Tunnel"):
                 return "the proxy refuses it"

@@ -403,7 +403,7 @@ def test_a_session_reaches_the_accounts_own_origin_and_nothing_else(cloud: RawCl
         with (
             session_for(account, transport_for(account), Token(TOKEN, None)) as session,
             Deadline(10, time.monotonic) as until,
-            pytest.raises(wire.NotSent),
+            pytest.raises(wire.NotSent, match="not on the account's own host"),
         ):
             exchange(session, "GET", url, deadline=until, limit=1000)
     assert cloud.connections == 0

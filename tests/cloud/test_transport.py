@@ -6,7 +6,7 @@ import gzip
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 
 from drdash.cloud import wire
 from drdash.cloud.client import Account, Client
-from tests.cloud.conftest import SECRET, Answer, RawCloud, example, reply, reset
+from drdash.cloud.oauth import origin, session_for, transport_for
+from drdash.cloud.transport import Deadline, exchange
+from tests.cloud.conftest import SECRET, Answer, RawCloud, account_of, example, reply, reset
 
 SERVER = "1f100401-357b-4d04-a0c0-d1206c947473"
 ACCEPTED = reply(202, example("accepted"))
@@ -169,6 +171,25 @@ def test_a_connection_that_was_used_in_time_is_not_ended_by_an_earlier_deadline(
     assert len({call.connection for call in cloud.calls}) == 1
 
 
+def test_a_deadline_ends_no_exchange_but_its_own(cloud: RawCloud) -> None:
+    """Between two pages of a long call, its connection may carry another thread's request."""
+    account = account_of(cloud)
+
+    def late(connection: socket.socket) -> None:
+        while not first.over:
+            cloud.stopped.wait(0.05)
+        cloud.stopped.wait(0.05)
+        connection.sendall(NONE)
+
+    cloud.answers = [NONE, late]
+    with session_for(account, transport_for(account)) as session:
+        with Deadline(SOON, time.monotonic) as first, Deadline(10, time.monotonic) as second:
+            url = f"{origin(account)}/api/dr/v2/servers"
+            exchange(session, "GET", url, deadline=first, limit=1000)
+            assert exchange(session, "GET", url, deadline=second, limit=1000).status == 200
+    assert len({call.connection for call in cloud.calls}) == 1
+
+
 # Size
 
 
@@ -245,13 +266,16 @@ def test_a_name_that_is_not_known_is_said() -> None:
         client_of("https://no-such-cloud.invalid").servers(deadline=3)
 
 
-def test_a_connection_that_is_not_answered_ends_with_the_deadline() -> None:
+@pytest.mark.parametrize("monotonic", [time.monotonic, lambda: 0.0])
+def test_a_connection_that_is_not_answered_ends_with_the_deadline(monotonic: Callable[[], float]) -> None:
+    """By the connection's own timeout, or by the end of the socket when the clock stands still."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, socket.socket() as first, socket.socket() as second:
         for waiting in (first, second):  # they fill the queue of a server that accepts nobody
             waiting.setblocking(False)
             waiting.connect_ex(deaf.getsockname())
         with pytest.raises(wire.NotSent, match="did not answer in time"):
-            client_of(f"http://127.0.0.1:{deaf.getsockname()[1]}").servers(deadline=SOON)
+            account = Account(cloud=f"http://127.0.0.1:{deaf.getsockname()[1]}", client_id="me", client_secret=SECRET)
+            Client(account, now=time.time, monotonic=monotonic).servers(deadline=SOON)
 
 
 # TLS
