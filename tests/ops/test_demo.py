@@ -6,10 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.ops.conftest import free_port, listening, wait_until
 
@@ -40,6 +42,10 @@ class House:
     def wait_for(self, words: str) -> None:
         wait_until(lambda: words in self.said() or self.process.poll() is not None, 60, words)
         assert words in self.said(), self.said()
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait(60)
 
     def left(self) -> dict[int, str]:
         """The processes that work in its folder, by their ids."""
@@ -90,13 +96,27 @@ def refusal(*arguments: str, folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One that runs for as many tests as like it."""
     running = House(tmp_path_factory.mktemp("house"))
-    running.wait_for("Ctrl-C ends it.")
-    yield running
-    running.process.terminate()
-    assert running.process.wait(60) == 0
-    assert running.left() == {}, "SIGTERM ends everything"
-    assert running.said().endswith("Everything has ended.\n")
+    try:
+        running.wait_for("Ctrl-C ends it.")
+        yield running
+    finally:
+        running.end()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., House]]:
+    """Start one of the test's own in its folder."""
+    started: list[House] = []
+
+    def start(*command: str) -> House:
+        started.append(House(tmp_path, start=list(command)))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
 
 
 def test_it_says_where_it_is_and_how_to_sign_in(house: House) -> None:
@@ -143,11 +163,43 @@ def test_a_second_demo_on_the_same_port_is_told(house: House) -> None:
     assert f"make demo PORT={house.port + 1}" in sentence
 
 
+def test_sigterm_ends_everything_soon_even_with_a_stream_open(house: House) -> None:
+    """The last one to use this house."""
+    root = f"http://127.0.0.1:{house.port}"
+    person = requests.Session()
+    person.trust_env = False
+    person.get(f"{root}/login/", timeout=20)
+    typed = {"username": "viewer", "password": "viewer", "csrfmiddlewaretoken": person.cookies["drdash_csrf"]}
+    assert person.post(f"{root}/login/", data=typed, timeout=20).url == f"{root}/"
+    stream = person.get(f"{root}/events/", stream=True, timeout=20)
+    assert stream.status_code == 200
+
+    begun = time.monotonic()
+    house.process.terminate()
+
+    assert house.process.wait(60) == 0
+    assert time.monotonic() - begun < 15
+    assert house.left() == {}
+    assert house.said().endswith("Everything has ended.\n")
+
+
 def test_up_refuses_the_demos_folder(tmp_path: Path) -> None:
     (tmp_path / ".demo").touch()
     sentence = refusal("up", "--port", str(free_port()), folder=tmp_path)
 
     assert "holds the demo's data, with passwords that everyone knows" in sentence
+
+
+def test_up_starts_without_a_cloud_and_says_what_to_do_next(start: Callable[..., House]) -> None:
+    port = free_port()
+    house = start(sys.executable, "manage.py", "up", "--port", str(port))
+    house.wait_for("It watches nothing yet")
+
+    house.process.send_signal(signal.SIGINT)
+
+    assert house.process.wait(60) == 0
+    assert f"drdash is up at http://127.0.0.1:{port}/" in house.said()
+    assert house.left() == {}
 
 
 def test_a_taken_port_is_said_before_anything_is_started(tmp_path: Path) -> None:
@@ -160,8 +212,8 @@ def test_a_taken_port_is_said_before_anything_is_started(tmp_path: Path) -> None
     assert not (tmp_path / "logs").exists()
 
 
-def test_nothing_is_left_after_kill_9(tmp_path: Path) -> None:
-    house = House(tmp_path)
+def test_nothing_is_left_after_kill_9(start: Callable[..., House]) -> None:
+    house = start()
     house.wait_for("Waiting for the first data")
     running = house.left()
     assert all(program(house, name) for name in PROGRAMS), running
@@ -173,10 +225,10 @@ def test_nothing_is_left_after_kill_9(tmp_path: Path) -> None:
     assert not listening(house.port)
 
 
-def test_the_demo_ends_when_the_make_that_started_it_is_killed(tmp_path: Path) -> None:
+def test_the_demo_ends_when_the_make_that_started_it_is_killed(start: Callable[..., House], tmp_path: Path) -> None:
     recipe = tmp_path / "Makefile"
     recipe.write_text(f"demo:\n\t@{sys.executable} manage.py demo --port {free_port()}\n")
-    house = House(tmp_path, start=["make", "-f", str(recipe)])
+    house = start("make", "-f", str(recipe))
     house.wait_for("Starting the simulated cloud")
 
     house.process.kill()

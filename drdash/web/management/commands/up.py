@@ -91,9 +91,9 @@ class Command(BaseCommand):
         await asyncio.to_thread(call_command, "migrate", interactive=False, verbosity=0)
         await self.prepare_data()
         self.say("Starting the worker and the web server")
-        worker = startup.worker(settings.DATA_DIR)
+        supervisor.start(*startup.worker(settings.DATA_DIR))
         await static
-        supervisor.start(*worker, startup.web(listener))
+        supervisor.start(startup.web(listener))
         if not await startup.wait_for(self.web_answers, 60):
             raise startup.CannotStart(
                 f"The web server does not answer: {settings.DATA_DIR / 'logs' / 'web.log'} tells."
