@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 PASS_SECONDS = 120.0
 BUSY_SECONDS = 2.0
 LONGEST_BACK_OFF = 60.0
+HALF_A_TICK = 0.5  # the clock ticks each second: without it every interval would wait for the tick after its end
 
 Now = Callable[[], datetime]
 Merge = Callable[[Estate], tuple[Estate, Change]]
@@ -69,7 +70,7 @@ def next_whole(health: Health, *, now: datetime, jitter: float) -> datetime:
     if health.tried_at is None:
         return now
     back_off = min(LONGEST_BACK_OFF, settings.POLL_SECONDS * 2.0 ** min(health.failures - 1, 10))
-    return health.tried_at + timedelta(seconds=max(settings.POLL_SECONDS, back_off * (1 - jitter / 4)))
+    return health.tried_at + timedelta(seconds=max(settings.POLL_SECONDS, back_off * (1 - jitter / 4)) - HALF_A_TICK)
 
 
 def _next(estate: Estate, watched: Collection[str], *, now: datetime, jitter: float) -> datetime:

@@ -1,0 +1,153 @@
+"""What people do with it, in a real browser: nothing here reloads a page."""
+
+import time
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import POLL_SECONDS, House, Person, SignIn
+
+SOON = 1000 * (POLL_SECONDS + 5)  # ms: what comes with the next poll, on a busy machine
+
+
+def allowed_test(person: Person) -> tuple[str, str]:
+    """The key and the name of a recovery server whose test failover may be started, found as an operator does."""
+    page = person.open("/servers/?type=RECOVERY&blocked=false&status=STAND_BY")
+    button = page.locator("button[id^=row-start_failover_test-]:enabled").first
+    key = str(button.get_attribute("id")).removeprefix("row-start_failover_test-")
+    return key, page.locator(f"[id='server-row-{key}'] th a").inner_text()
+
+
+def button(page: Page, kind: str, key: str) -> Locator:
+    return page.locator(f"[id='panel-{kind}-{key}']")
+
+
+def test_an_operator_starts_a_test_follows_it_and_stops_it_on_one_page(person: SignIn, house: House) -> None:
+    operator = person("operator")
+    key, name = allowed_test(operator)
+    page = operator.open(f"/servers/{key}/")
+    state, ours = page.locator(".state .large"), page.locator(".ours")
+
+    button(page, "start_failover_test", key).click()
+    page.get_by_role("dialog").get_by_role("button", name=f"Start test of {name}").click()
+    expect(page.locator(".panel")).to_contain_text("Accepted, not done yet", timeout=SOON)
+    expect(state).to_contain_text("Test starting", timeout=SOON)
+    expect(button(page, "start_failover_test", key)).to_have_count(0, timeout=SOON)
+    assert len(house.posts(key)) == 1
+    house.cloud("clock", advance=120)
+    expect(state).to_contain_text("Test running", timeout=SOON)
+    expect(page.locator(".recent li").first).to_contain_text("Succeeded", timeout=SOON)
+    expect(ours).to_have_count(0)
+
+    button(page, "stop_failover", key).click(timeout=SOON)
+    page.get_by_role("dialog").get_by_role("button", name=f"Stop test of {name}").click()
+    expect(page.locator(".panel")).to_contain_text("Accepted, not done yet", timeout=SOON)
+    house.cloud("clock", advance=120)
+    expect(state).to_contain_text("Stand-by", timeout=SOON)
+    expect(page.locator(".recent li").first).to_contain_text("Succeeded", timeout=SOON)
+    assert [path.rpartition(":")[2] for path in house.posts(key)] == ["start_failover_test", "stop_failover"]
+    assert operator.stayed()
+
+
+def test_a_change_in_the_cloud_is_on_the_open_pages_within_an_interval(person: SignIn, house: House) -> None:
+    lister, watcher = person("operator"), person("viewer")
+    key, name = allowed_test(lister)
+    servers = lister.open("/servers/?type=RECOVERY&sort=name")
+    overview = watcher.open("/")
+    row = servers.locator(f"[id='server-row-{key}']")
+    expect(row).to_contain_text("Stand-by")
+    expect(overview.locator("#freshness")).not_to_contain_text(name)
+
+    house.cloud("world", server=key, status="FAILOVER_PROD")
+    before = time.monotonic()
+    expect(row).to_contain_text("Production running", timeout=SOON)
+    expect(overview.locator("#freshness")).to_contain_text(name, timeout=SOON)
+    expect(overview.locator("#overview")).to_contain_text(name, timeout=SOON)
+    took = time.monotonic() - before
+    assert lister.stayed()
+    assert watcher.stayed()
+    assert took < POLL_SECONDS + 1
+
+
+def test_a_viewer_sees_no_button_that_acts(person: SignIn) -> None:
+    viewer = person("viewer")
+    page = viewer.open("/servers/?limit=200")
+    expect(page.locator("table.servers tbody tr").first).to_be_visible()
+    assert page.locator("table.servers button").count() == 0
+    key = str(page.locator("tr.row").first.get_attribute("id")).removeprefix("server-row-")
+    assert viewer.open(f"/servers/{key}/").locator("#panel button:not([data-copy])").count() == 0
+
+
+def test_production_wants_the_servers_name_typed(person: SignIn, house: House) -> None:
+    operator, admin = person("operator"), person("admin")
+    page = admin.open("/servers/?type=RECOVERY&blocked=false&status=STAND_BY")
+    start = page.locator("button[id^=row-start_failover_prod-]:enabled").first
+    key = str(start.get_attribute("id")).removeprefix("row-start_failover_prod-")
+    expect(operator.open(f"/servers/{key}/").locator("#panel")).not_to_contain_text("Start production")
+
+    start.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    assert page.evaluate("document.activeElement.textContent") == "Cancel"
+    confirm, go = dialog.locator("[name=confirm]"), dialog.locator("button.go")
+    go.click()
+    expect(dialog.locator("[name=confirm]:invalid")).to_have_count(1)
+    confirm.fill("another-name")
+    go.click()
+    expect(dialog.get_by_role("alert")).to_be_visible()
+    assert house.posts(key) == []
+    assert admin.stayed()
+
+
+def test_a_double_click_sends_one_post(person: SignIn, house: House) -> None:
+    operator = person("operator")
+    key, _ = allowed_test(operator)
+    before = len(house.posts(key))
+    page = operator.open(f"/servers/{key}/")
+    button(page, "start_failover_test", key).click()
+    page.get_by_role("dialog").locator("button.go").dblclick()
+    expect(page.locator(".panel")).to_contain_text("Accepted, not done yet", timeout=SOON)
+    page.evaluate("document.querySelector('#wish')?.requestSubmit()")  # a replayed form, should one still be there
+    expect(page.locator(".state .large")).to_contain_text("Test starting", timeout=SOON)
+    assert len(house.posts(key)) == before + 1
+    assert operator.stayed()
+
+
+def test_no_page_scrolls_sideways_on_a_phone_or_breaks_its_own_rules(person: SignIn) -> None:
+    admin = person("admin", width=360)
+    page = admin.open("/servers/?type=RECOVERY&blocked=false&status=STAND_BY")
+    server = str(page.locator("tr.row th a").first.get_attribute("href"))
+    dialog = str(page.locator("button[id^=row-start_failover_prod-]").first.get_attribute("hx-get"))
+    site = str(admin.open("/sites/").locator("tr.row th a").first.get_attribute("href"))
+    action = str(admin.open("/actions/").locator("a[href^='/actions/']").last.get_attribute("href"))
+    paths = [
+        "/",
+        "/sites/",
+        site,
+        "/servers/",
+        server,
+        dialog,
+        "/actions/",
+        action,
+        "/audit/",
+        "/password/",
+        "/nowhere/",
+    ]
+    wide: dict[str, Any] = {}
+    for path in paths:
+        width = admin.open(path).evaluate("document.documentElement.scrollWidth")
+        if width > 360:
+            wide[path] = width
+    assert wide == {}
+
+
+def test_who_signs_out_in_one_window_sees_nothing_in_the_others(person: SignIn) -> None:
+    viewer = person("viewer", anew=True)
+    page = viewer.open("/servers/")
+    page.wait_for_function("document.querySelector('#stream-lost').hidden")
+    other = page.context.new_page()
+    other.goto(f"{viewer.house.url}/audit/")
+    other.locator(".me summary").click()
+    other.get_by_role("button", name="Sign out").click()
+    other.wait_for_url("**/login/")
+    page.wait_for_url("**/login/**", timeout=5000)
