@@ -1,9 +1,10 @@
+import http.client
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -11,7 +12,7 @@ from drdash.simulator import scenarios
 from drdash.simulator.answers import Request, Response
 from drdash.simulator.routes import respond
 from drdash.simulator.server import running
-from drdash.simulator.simulation import Simulator
+from drdash.simulator.simulation import CLIENT_SECRET, Simulator
 from drdash.simulator.state import Server, Site
 from drdash.simulator.tokens import ADMIN, Issuer
 from drdash.simulator.world import Durations, World
@@ -115,3 +116,55 @@ def site(world: World, server: Server) -> Site:
 def simulator() -> Iterator[Simulator]:
     with running("quiet") as simulator:
         yield simulator
+
+
+class Client:
+    """One keep-alive connection with a token."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.connection = http.client.HTTPConnection(urlsplit(simulator.url).netloc, timeout=10)
+        basic = b64encode(f"{simulator.client_id}:{simulator.client_secret}".encode()).decode()
+        headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
+        status, _, body = self.send(
+            "POST", "/api/2/idp/token", f"grant_type=client_credentials&client_secret={CLIENT_SECRET}".encode(), headers
+        )
+        assert status == 200
+        self.token = json.loads(body)["access_token"]
+
+    def send(
+        self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        if headers is None:
+            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        self.connection.request(method, target, body, headers)
+        response = self.connection.getresponse()
+        return response.status, response.headers, response.read()
+
+    def get(self, target: str) -> Any:
+        status, _, body = self.send("GET", target)
+        assert status == 200
+        return json.loads(body)
+
+    def order(self, name: str, document: Any, method: str = "POST") -> tuple[int, Any]:
+        status, _, body = self.send(method, f"/_control/{name}", json.dumps(document).encode())
+        return status, json.loads(body)
+
+
+@pytest.fixture
+def client(simulator: Simulator) -> Iterator[Client]:
+    client = Client(simulator)
+    yield client
+    client.connection.close()
+
+
+@pytest.fixture
+def remote(simulator: Simulator) -> Server:
+    return next(
+        one
+        for one in simulator.world.servers.values()
+        if one.is_recovery and simulator.world.document(one)["_issues"] == [] and one.status == "STAND_BY"
+    )
+
+
+def start(server: Server) -> str:
+    return f"/api/dr/v2/servers/{server.uuid}:start_failover_test"
