@@ -175,4 +175,8 @@ def test_nothing_outlives_a_killed_supervisor(number: signal.Signals, tmp_path: 
     process.send_signal(number)
     process.wait(10)
 
-    wait_until(lambda: not any(alive(pid) for pid in pids), seconds=5)
+    try:
+        wait_until(lambda: not any(alive(pid) for pid in pids), seconds=5)
+    finally:
+        for pid in filter(alive, pids):  # a failed test leaves nothing behind either
+            os.kill(pid, signal.SIGKILL)
