@@ -1,18 +1,27 @@
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from drdash.web import api
 
+
+class AnyTextConverter(StringConverter):
+    """An id may be anything: a slash, a line's end."""
+
+    regex = "(?s:.+)"
+
+
+register_converter(AnyTextConverter, "anytext")
 app_name = "api"
-# Ids may be anything, a slash included: what is behind them is matched first.
+# What is behind an id is matched first.
 urlpatterns = [
     path("", api.Nowhere.as_view()),
     path("schema/", api.Schema.as_view(), name="schema"),
     path("sites/", api.Sites.as_view(), name="sites"),
-    path("sites/<path:uuid>/", api.Site.as_view(), name="site"),
+    path("sites/<anytext:uuid>/", api.Site.as_view(), name="site"),
     path("servers/", api.Servers.as_view(), name="servers"),
-    path("servers/<path:uuid>/actions/", api.ServerActions.as_view(), name="server-actions"),
-    path("servers/<path:uuid>/", api.Server.as_view(), name="server"),
+    path("servers/<anytext:uuid>/actions/", api.ServerActions.as_view(), name="server-actions"),
+    path("servers/<anytext:uuid>/", api.Server.as_view(), name="server"),
     path("actions/", api.Actions.as_view(), name="actions"),
     path("actions/<int:pk>/", api.OneAction.as_view(), name="action"),
-    path("<path:rest>/", api.Nowhere.as_view()),
+    path("<anytext:rest>/", api.Nowhere.as_view()),
 ]

@@ -313,7 +313,21 @@ def test_what_the_cloud_adds_is_shown_and_never_hides_ours(
     assert server.uuid in {one["uuid"] for one in Program(alice).read("servers/", limit=200)["results"]}
 
 
-ODD_IDS = ["server 67890", "a/b", "../x", "%2F", "q?x#y", "ünïcode", "x/actions", "<b>", "'", "&amp;", "%", "\\"]
+ODD_IDS = [
+    "server 67890",
+    "two\nlines",
+    "a/b",
+    "../x",
+    "%2F",
+    "q?x#y",
+    "ünïcode",
+    "x/actions",
+    "<b>",
+    "'",
+    "&amp;",
+    "%",
+    "\\",
+]
 
 
 @pytest.mark.parametrize("uuid", ODD_IDS)
