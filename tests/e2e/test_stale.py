@@ -50,17 +50,6 @@ def test_the_poller_dies(person: SignIn, house: House) -> None:
     assert someone.stayed()
 
 
-def test_the_cloud_dies(person: SignIn, house: House) -> None:
-    someone = sit_before(person, "/sites/")
-    house.cloud("faults", fault="reset", times=None)
-    try:
-        says_stale(someone.page)
-        expect(someone.page.locator("#freshness")).to_contain_text("The last poll failed", timeout=LATE)
-        assert someone.stayed()
-    finally:
-        house.cloud("faults", "DELETE")
-
-
 def test_redis_dies(person: SignIn, house: House) -> None:
     someone = sit_before(person, "/servers/")
     with house.dead("redis-server"):
@@ -77,3 +66,14 @@ def test_the_web_server_dies(person: SignIn, house: House) -> None:
         says_stale(someone.page)
     expect(someone.page.locator(".health:not(.is-stale)")).to_be_visible(timeout=2 * LATE)
     assert someone.stayed()
+
+
+def test_the_cloud_dies(person: SignIn, house: House) -> None:
+    someone = sit_before(person, "/sites/")
+    house.cloud("faults", fault="reset", times=None)
+    try:
+        says_stale(someone.page)
+        expect(someone.page.locator("#freshness")).to_contain_text("The last poll failed", timeout=LATE)
+        assert someone.stayed()
+    finally:
+        house.cloud("faults", "DELETE")
