@@ -49,6 +49,7 @@ def may_be_tested(world: World, server: Server) -> bool:
 
 def automated_test(world: World, server: Server) -> None:
     """An automated test from start to stand-by; its result is in `automated_test_failover` at the end."""
+    server.taken_at = None  # what runs from here on is no client's
     started = world.now
     point = latest_point(server)
 
