@@ -13,8 +13,9 @@ from drdash.tenants.models import Credential, Membership, Tenant
 if TYPE_CHECKING:
     Inline = admin.TabularInline[Any, Any]
     ModelAdmin = admin.ModelAdmin[Any]
+    PeopleAdmin = UserAdmin[User]
 else:  # generic for the type checker alone
-    Inline, ModelAdmin = admin.TabularInline, admin.ModelAdmin
+    Inline, ModelAdmin, PeopleAdmin = admin.TabularInline, admin.ModelAdmin, UserAdmin
 
 admin.site.site_header = admin.site.site_title = "drdash administration"
 
@@ -27,7 +28,7 @@ class Memberships(Inline):
     autocomplete_fields = ("user",)
 
 
-class PersonAdmin(UserAdmin):
+class PersonAdmin(PeopleAdmin):
     """People, with what they may do where."""
 
     inlines = (Memberships,)

@@ -1,0 +1,83 @@
+from typing import Any
+
+import pytest
+
+from drdash.cloud.records import Server
+from drdash.web.finding import Found, Wanted, find, one
+from tests.web.seen import estate, issue, server, site
+
+HERE = estate(
+    server("a", name="web-01", public_ip="10.0.0.9", status="FAILOVER_TEST"),
+    server("B", name="Web-02", public_ip="10.0.0.10", type="PRIMARY", site_uuid="P-2"),
+    server(
+        "c", name="db", description="orders", _issues=[issue("ServerNotLicensed")], recovery={"ip_mapped": "172.16.0.1"}
+    ),
+)
+THERE = estate(server("d", name="other", status="NEBULOUS"), tenant=2)
+
+
+def keys(**wanted: Any) -> list[str]:
+    def is_blocked(found: Found) -> bool:
+        return bool(found.server.issues)
+
+    return [found.key for found in find({1: HERE, 2: THERE}, Wanted.of(wanted), is_blocked=is_blocked)]
+
+
+def test_everything_is_found_by_name_at_first() -> None:
+    assert keys() == ["c", "d", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"type": "primary"}, ["b"]),
+        ({"status": "failover_test"}, ["a"]),
+        ({"status": "NEBULOUS"}, ["d"]),
+        ({"status": "NOTHING"}, []),
+        ({"site": "p-2"}, ["b"]),
+        ({"tenant": "2"}, ["d"]),
+        ({"tenant": "x"}, []),
+        ({"blocked": "true"}, ["c"]),
+        ({"blocked": "false"}, ["d", "a", "b"]),
+        ({"blocked": "perhaps"}, ["c", "d", "a", "b"]),
+        ({"q": "WEB"}, ["a", "b"]),
+        ({"q": "orders"}, ["c"]),
+        ({"q": "10.0.0.1"}, ["b"]),
+        ({"q": "172.16"}, ["c"]),
+        ({"q": "web", "type": "RECOVERY"}, ["a"]),
+    ],
+)
+def test_filters(wanted: dict[str, str], found: list[str]) -> None:
+    assert keys(**wanted) == found
+
+
+def test_addresses_sort_as_numbers() -> None:
+    assert keys(sort="address", q="web") == ["a", "b"]
+    assert keys(sort="-address", q="web") == ["b", "a"]
+
+
+def test_nonsense_in_a_query_is_as_if_it_were_not_there() -> None:
+    assert Wanted.of({"sort": "-colour", "page": "-7", "zeta": "1"}) == Wanted()
+    assert Wanted.of({"page": "9" * 40}).page > 1
+    assert Wanted.of({"page": "²"}).page == 1
+
+
+def test_a_query_gives_back_what_it_was_made_of() -> None:
+    params = {"type": "RECOVERY", "q": "a&b", "sort": "-status", "page": "3", "blocked": "true"}
+    assert Wanted.of(params).params() == params
+    assert Wanted().params() == {}
+
+
+def test_a_server_is_found_by_its_id_in_any_case() -> None:
+    found = one({1: HERE, 2: THERE}, "b")
+    assert found is not None
+    assert found.server.uuid == "B"
+    assert one({1: HERE}, "d") is None
+
+
+@pytest.mark.parametrize("sort", ["name", "status", "type", "site", "address", "rpo", "tested", "issues"])
+def test_every_order_bears_servers_that_say_nothing(sort: str) -> None:
+    bare: Server = server(name=None, status=None, type=None, site_uuid=None, _issues=None, _links=None, vm=None)
+    assert (
+        len(find({1: estate(bare, server("x"), sites=(site(),))}, Wanted(sort=sort), is_blocked=lambda _: False)) == 2
+    )

@@ -1,0 +1,126 @@
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from drdash.failover.models import AuditEntry
+from drdash.tenants.models import Credential, Tenant
+from tests.web.seen import publish, server
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def alice(fresh_process: None) -> User:
+    return User.objects.create_user("alice", password=PASSWORD)
+
+
+def sign_in(client: Client, password: str = PASSWORD, **more: str) -> tuple[int, str]:
+    answer = client.post("/login/", {"username": "alice", "password": password, **more})
+    return answer.status_code, answer.headers.get("Location", "")
+
+
+def test_signing_in_leads_to_where_one_wanted_to_go(alice: User) -> None:
+    assert sign_in(Client(), next="/servers/?q=a") == (302, "/servers/?q=a")
+
+
+@pytest.mark.parametrize("place", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/\\evil.example"])
+def test_signing_in_never_leads_elsewhere(alice: User, place: str) -> None:
+    assert sign_in(Client(), next=place) == (302, "/")
+
+
+def test_a_wrong_password_says_no_more_than_that(alice: User) -> None:
+    client = Client()
+    wrong = client.post("/login/", {"username": "alice", "password": "x"}).content.decode()
+    nobody = client.post("/login/", {"username": "nobody", "password": "x"}).content.decode()
+    assert "do not belong together" in wrong
+    hidden = re.compile(r'value="[^"]*"')
+    assert hidden.sub("", wrong) == hidden.sub("", nobody)
+
+
+def test_signing_out_takes_a_post(alice: User) -> None:
+    client = Client()
+    sign_in(client)
+    assert client.get("/logout/").status_code == 405
+    assert client.post("/logout/").status_code == 302
+    assert client.get("/").status_code == 302
+
+
+def test_a_form_from_elsewhere_is_refused(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post("/login/", {"username": "alice", "password": PASSWORD})
+    assert answer.status_code == 403
+    assert "This form is too old." in answer.content.decode()
+
+
+def test_a_changed_password_ends_the_other_sessions(alice: User) -> None:
+    here, there = Client(), Client()
+    sign_in(here)
+    sign_in(there)
+    new = {"old_password": PASSWORD, "new_password1": "another long one 17", "new_password2": "another long one 17"}
+    assert here.post("/password/", new).status_code == 302
+    assert here.get("/").status_code == 200
+    assert there.get("/").status_code == 302
+
+
+def test_a_short_password_is_refused_in_words(alice: User) -> None:
+    client = Client()
+    sign_in(client)
+    new = {"old_password": PASSWORD, "new_password1": "short", "new_password2": "short"}
+    assert "too short" in client.post("/password/", new).content.decode()
+
+
+@pytest.fixture
+def tenant(fresh_process: None) -> Tenant:
+    credential = Credential(name="c", cloud="https://cloud.example", client_id="client")
+    credential.keep_secret("s3cr3t-of-the-cloud")
+    credential.save()
+    return Tenant.objects.create(name="Acme", credential=credential)
+
+
+def test_the_admin_site_keeps_memberships_and_never_shows_a_secret(tenant: Tenant) -> None:
+    root = User.objects.create_superuser("root", password="root")
+    client = Client()
+    client.force_login(root)
+    AuditEntry.objects.create(at=timezone.now(), tenant=tenant, username="root", verb="connected")
+    credential = tenant.credential
+    pages = [f"/admin/tenants/credential/{credential.pk}/change/", "/admin/tenants/credential/"]
+    pages += [f"/admin/tenants/tenant/{tenant.pk}/change/", f"/admin/auth/user/{root.pk}/change/"]
+    pages += ["/admin/failover/action/", "/admin/failover/auditentry/", "/admin/"]
+    for page in pages:
+        answer = client.get(page)
+        assert answer.status_code == 200
+        assert credential.sealed_secret not in answer.content.decode()
+    for page in ("/admin/failover/action/add/", "/admin/failover/auditentry/add/", "/admin/tenants/credential/add/"):
+        assert client.get(page).status_code == 403
+    entry = AuditEntry.objects.get()
+    assert client.post(f"/admin/failover/auditentry/{entry.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_the_process_lives_as_long_as_it_answers(db: None) -> None:
+    assert Client().get("/healthz").content == b"ok\n"
+
+
+def test_ready_only_while_every_enabled_tenant_has_a_good_poll_newer_than_three_intervals(tenant: Tenant) -> None:
+    def ready() -> tuple[int, list[dict[str, object]]]:
+        answer = Client().get("/readyz")
+        return answer.status_code, json.loads(answer.content)["tenants"]
+
+    assert ready() == (503, [{"tenant": tenant.pk, "age_seconds": None}])
+    publish(tenant.pk, server(), age=50)
+    assert ready()[0] == 503
+    publish(tenant.pk, server(), age=40)
+    assert ready()[0] == 200
+    Tenant.objects.create(name="Switched off", credential=tenant.credential, enabled=False)
+    assert ready()[0] == 200
+    Tenant.objects.create(name="Never polled", credential=tenant.credential)
+    assert ready()[0] == 503
+
+
+def test_the_probes_name_nobody(tenant: Tenant) -> None:
+    publish(tenant.pk, server(), age=timedelta(seconds=1).total_seconds())
+    assert b"Acme" not in Client().get("/readyz").content
