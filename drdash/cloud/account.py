@@ -58,6 +58,9 @@ def root(address: str, *, plain_http_hosts: tuple[str, ...] = ()) -> str:
     address_of_host = _ip(host)
     if address_of_host is None and not _HOST.fullmatch(host):
         raise BadAddress("The cloud's address has no readable host name.")
+    # One spelling for one cloud: actions on the same server must meet.
+    host = host.removesuffix(".")
+    port = None if port == {"https": 443, "http": 80}[parts.scheme] else port
     loopback = host == "localhost" or (address_of_host is not None and address_of_host.is_loopback)
     if parts.scheme == "http" and not loopback and host not in {allowed.lower() for allowed in plain_http_hosts}:
         raise BadAddress(f"Plain http to {host} would show the secret to everyone on the way: use https.")

@@ -1,7 +1,7 @@
 """The DR API, one method per call (reference: ``{cloud}/api/dr/v2``).
 
 A GET is tried once, and once more with a new token after a 401. A POST leaves at most once, on a connection of its own;
-what became of it is a value, never an exception.
+what became of it is a value, never an exception. After a 429 no call sends anything before its time.
 """
 
 import re
@@ -167,6 +167,7 @@ class Client:
         return reply
 
     def _read(self, path: str, token: Token, until: Deadline, limit: int) -> Reply:
+        self._tokens.hold.obey()
         held = self._session
         if held is None or held[0] is not token:
             held = self._session = token, session_for(self._account, self._transport, token)
@@ -181,6 +182,7 @@ class Client:
                 raise wire.NotSent("A recovery point needs all three of its ids.")
             with self._deadline(FETCH_SECONDS) as until:
                 token = self._tokens.current(until)
+            self._tokens.hold.obey()
         except wire.CloudError as error:
             wait = error.retry_after if isinstance(error, wire.TooManyRequests) else None
             return Sent(answer=wire.NeverSent(str(error), retry_after=wait), status=None, body=body, reply="")
@@ -212,9 +214,11 @@ class Client:
         return self._noted(reply, token)
 
     def _noted(self, reply: Reply, token: Token) -> Reply:
-        """Note who answered; a token that comes back in an answer goes no further."""
+        """Note who answered, and how long to wait after a 429; a token that comes back in an answer goes no further."""
         server = next((value for name, value in reply.headers.items() if name.lower() == "server"), "")
         self._simulator = server.startswith("drdash-simulator")
+        if reply.status == 429:
+            self._tokens.hold.note(wire.wait(reply.headers, reply.body, now=self._now()))
         if len(token.text) < SHORTEST_SECRET:
             return reply
         return msgspec.structs.replace(reply, body=reply.body.replace(token.text.encode(), b"[removed]"))

@@ -1,6 +1,7 @@
 """The account's access token: client credentials at ``{cloud}/api/2/idp/token``, renewed before it expires."""
 
 import logging
+import math
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from requests_oauthlib import OAuth2Session
 
 from drdash.cloud import wire
 from drdash.cloud.account import Account
-from drdash.cloud.errors import NotSent, NotUnderstood, WrongCredential
+from drdash.cloud.errors import NotSent, NotUnderstood, TooManyRequests, WrongCredential
 from drdash.cloud.transport import Deadline, PlainHttp, Transport, exchange
 
 FETCH_SECONDS = 20.0
@@ -67,6 +68,25 @@ def origin(account: Account) -> str:
     return "https" + account.root.removeprefix("https").removeprefix("http")
 
 
+class Hold:
+    """What a 429 asked for, in this process: no request of the account before its time, whoever wants to send it."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._until = 0.0
+
+    def note(self, seconds: int) -> None:
+        """Nothing for so many seconds from now; a longer wait is never shortened."""
+        with self._lock:
+            self._until = max(self._until, self._monotonic() + seconds)
+
+    def obey(self) -> None:
+        """Raise TooManyRequests, with what is left of it, while there is a wait."""
+        if (left := self._until - self._monotonic()) > 0:
+            raise TooManyRequests(429, retry_after=math.ceil(left))
+
+
 class Tokens:
     """The current token of an account, shared by threads: one of them fetches, the others wait for it."""
 
@@ -76,6 +96,7 @@ class Tokens:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._token: Token | None = None
+        self.hold = Hold(monotonic)
 
     def current(self, deadline: Deadline, *, instead_of: Token | None = None) -> Token:
         """A token that is good by all we know; a new one if that is still ``instead_of``, which the cloud refused."""
@@ -103,6 +124,7 @@ class Tokens:
         return token if token.renew_at is None or self._now() < token.renew_at else None
 
     def _fetch(self, caller: Deadline) -> Token:
+        self.hold.obey()
         account = self._account
         grant = BackendApplicationClient(client_id=account.client_id).prepare_request_body()
         with (
@@ -119,6 +141,8 @@ class Tokens:
                 auth=HTTPBasicAuth(account.client_id.encode(), account.client_secret.encode()),
                 data=dict(parse_qsl(grant)),
             )
+        if reply.status == 429:
+            self.hold.note(wire.wait(reply.headers, reply.body, now=self._now()))
         return granted(reply.status, reply.headers, reply.body, now=self._now())
 
 

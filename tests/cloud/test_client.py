@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -223,8 +224,8 @@ def test_every_other_error_is_tried_once(cloud: RawCloud, client: Client) -> Non
     for status, kind in (
         (403, wire.Forbidden),
         (404, wire.NotFound),
-        (429, wire.TooManyRequests),
         (504, wire.ServerFault),
+        (429, wire.TooManyRequests),
     ):
         cloud.answers = [reply(status), page("a", total=1)]
         with pytest.raises(kind):
@@ -333,6 +334,38 @@ def test_a_429_of_the_token_endpoint_is_told_to_who_wants_to_post(cloud: RawClou
 
     assert isinstance(sent.answer, wire.NeverSent)
     assert sent.answer.retry_after == 77
+
+
+def test_after_a_429_nothing_is_sent_before_its_time(cloud: RawCloud) -> None:
+    clock = [1000.0]
+    client = Client(account_of(cloud), now=time.time, monotonic=lambda: clock[0])
+    cloud.answers = [reply(429, b"", "Retry-After: 30"), page("a", total=1)]
+    for wait, call in ((30, client.servers), (30, client.sites), (21, client.servers)):
+        with pytest.raises(wire.TooManyRequests) as told:
+            call()
+        assert told.value.retry_after == wait
+        clock[0] += 9.0 if call == client.sites else 0.0
+    sent = client.stop_failover(SERVER)
+    assert sent.answer == wire.NeverSent("The cloud asks to wait for 21 s (429).", retry_after=21)
+    assert len(cloud.calls) == 1
+    clock[0] += 21.0
+    assert client.servers().whole
+    client.close()
+
+
+def test_a_429_of_a_post_or_of_the_token_endpoint_holds_back_the_next_request(cloud: RawCloud) -> None:
+    for tokens, answers in (([reply(429)], []), ([], [reply(429, example("error_429"))])):
+        with closing(Client(account_of(cloud), now=time.time, monotonic=time.monotonic)) as client:
+            before = len(cloud.requests)
+            cloud.tokens, cloud.answers = [*tokens], [*answers]
+            client.stop_failover(SERVER)
+            sent = len(cloud.requests)
+            for call in (client.ready, client.servers):
+                if call == client.ready and not tokens:
+                    continue  # the token is at hand
+                with pytest.raises(wire.TooManyRequests):
+                    call()
+            assert len(cloud.requests) == sent > before
 
 
 def test_a_short_token_is_not_taken_out_of_what_the_cloud_says(cloud: RawCloud, client: Client) -> None:
