@@ -28,8 +28,16 @@ def settle() -> None:
 @cache
 def _works() -> "queue.Queue[Callable[[], object]]":
     works: queue.Queue[Callable[[], object]] = queue.Queue(WAITING)
+    _start(works)
+    return works
 
-    def run() -> None:
+
+def _start(works: "queue.Queue[Callable[[], object]]") -> None:
+    threading.Thread(target=_run, args=(works,), name="aside", daemon=True).start()
+
+
+def _run(works: "queue.Queue[Callable[[], object]]") -> None:
+    try:
         while True:
             work = works.get()
             try:
@@ -38,6 +46,6 @@ def _works() -> "queue.Queue[Callable[[], object]]":
                 log.debug("%s", away)
             finally:
                 works.task_done()
-
-    threading.Thread(target=run, name="aside", daemon=True).start()
-    return works
+    finally:
+        # What nobody foresaw ends this thread, with its traceback in the log, and not the work of the others.
+        _start(works)

@@ -12,7 +12,18 @@ from django.conf import settings
 from drdash.cloud.client import Client
 from drdash.cloud.errors import CloudError, NotUnderstood, TooManyRequests
 from drdash.estate.replica import replica
-from drdash.estate.snapshot import Change, Estate, Health, Read, failed, merge_part, merge_pass, next_version
+from drdash.estate.snapshot import (
+    CLOCK_SKEW,
+    Change,
+    Estate,
+    Health,
+    Read,
+    failed,
+    merge_part,
+    merge_pass,
+    next_version,
+    without_future,
+)
 from drdash.estate.store import store
 from drdash.estate.waiting import waits
 
@@ -40,7 +51,9 @@ def run_pass(tenant: int, client: Client, *, watched: Collection[str], now: Now,
         estate = store().load(tenant, known=replica().known(tenant))
         read: Read | None = None
         begun = now()
-        if waits.until(tenant, begun) is None:
+        if until := waits.until(tenant, begun):
+            estate = _waiting(estate, until)
+        else:
             if begun >= next_whole(estate.health, now=begun, jitter=jitter):
                 estate, read = _whole(estate, client, now)
             elif not estate.health.failures:
@@ -67,7 +80,7 @@ def fail(tenant: int, error: Exception, *, now: Now) -> None:
 
 def next_whole(health: Health, *, now: datetime, jitter: float) -> datetime:
     """When the next whole pass is due: an interval after the last try, later while the cloud goes on failing."""
-    if health.tried_at is None:
+    if health.tried_at is None or health.tried_at > now + CLOCK_SKEW:
         return now
     back_off = min(LONGEST_BACK_OFF, settings.POLL_SECONDS * 2.0 ** min(health.failures - 1, 10))
     return health.tried_at + timedelta(seconds=max(settings.POLL_SECONDS, back_off * (1 - jitter / 4)) - HALF_A_TICK)
@@ -86,7 +99,8 @@ def _whole(estate: Estate, client: Client, now: Now) -> tuple[Estate, Read | Non
     started = now()
     try:
         servers = client.servers(deadline=PASS_SECONDS)
-        sites = client.sites(deadline=PASS_SECONDS)
+        # One deadline for the pass: the lock ends soon after it.
+        sites = client.sites(deadline=min(PASS_SECONDS, max(1.0, PASS_SECONDS - (now() - started).total_seconds())))
         for listing, what in ((servers, "servers"), (sites, "sites")):
             if listing.total is not None and not listing.whole:
                 raise NotUnderstood(
@@ -104,11 +118,14 @@ def _whole(estate: Estate, client: Client, now: Now) -> tuple[Estate, Read | Non
     )
     if estate.health.error:
         log.warning("Tenant %s is polled again: the cloud answers.", estate.tenant)
-    finished = now()
+    finished = min(now(), started + timedelta(seconds=PASS_SECONDS))
 
     def merge(current: Estate) -> tuple[Estate, Change]:
         merged = merge_pass(
-            _at_interval(current), read, finished=finished, version=next_version(current.version, finished)
+            without_future(_at_interval(current), now()),
+            read,
+            finished=finished,
+            version=next_version(current.version, finished),
         )
         return merged or (current, Change())
 
@@ -148,6 +165,18 @@ def _fail(estate: Estate, error: Exception, now: Now) -> Estate:
 
     def merge(current: Estate) -> tuple[Estate, Change]:
         health = failed(_at_interval(current).health, str(error), now=now(), wait_until=until)
+        return msgspec.structs.replace(current, health=health), Change()
+
+    return _publish(estate.tenant, merge, first=estate)
+
+
+def _waiting(estate: Estate, until: datetime) -> Estate:
+    """With a wait that someone else was told: the pages count it down."""
+    if estate.health.wait_until is not None and estate.health.wait_until >= until:
+        return estate
+
+    def merge(current: Estate) -> tuple[Estate, Change]:
+        health = msgspec.structs.replace(current.health, wait_until=until)
         return msgspec.structs.replace(current, health=health), Change()
 
     return _publish(estate.tenant, merge, first=estate)

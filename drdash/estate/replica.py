@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable
 from functools import cache
 
+import msgspec
 from django.conf import settings
 
 from drdash.estate.snapshot import Estate, Health
@@ -44,13 +45,22 @@ class Replica:
             with self._lock:
                 # A store that was emptied has nothing to teach: what was last seen is kept, with its age.
                 if stored.health is not None:
-                    self._estates[tenant] = self._store.load(tenant, known=self._estates.get(tenant))
+                    known = self._estates.get(tenant)
+                    self._estates[tenant] = _kept(known, self._store.load(tenant, known=known))
 
 
 @cache
 def replica() -> Replica:
     """This process's replica."""
     return Replica(store())
+
+
+def _kept(known: Estate | None, loaded: Estate) -> Estate:
+    """What was last seen, beside today's health, while the store has had no whole pass since it was lost."""
+    if known is None or known.health.as_of is None or loaded.health.as_of is not None:
+        return loaded
+    health = msgspec.structs.replace(loaded.health, as_of=known.health.as_of, duration=known.health.duration)
+    return msgspec.structs.replace(known, health=health)
 
 
 def _never_seen(tenant: int) -> Estate:

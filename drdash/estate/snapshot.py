@@ -9,6 +9,8 @@ import msgspec
 from drdash.cloud.records import Server, Site
 
 KEPT_WHEN_MISSING = timedelta(days=1)
+# How far the clocks of two machines may be apart. What is further in the future was written before ours was set back.
+CLOCK_SKEW = timedelta(seconds=30)
 
 Record = TypeVar("Record", Server, Site)
 
@@ -41,7 +43,8 @@ class Health(msgspec.Struct, frozen=True):
     def stale(self, now: datetime) -> bool:
         """Whether the estate may no longer be shown as current."""
         age = self.age(now)
-        return age is None or age > self.stale_after
+        # An age below zero: the clock was set back since, so nobody can say how old it is.
+        return age is None or not -CLOCK_SKEW.total_seconds() <= age <= self.stale_after
 
 
 class Seen(msgspec.Struct, Generic[Record], frozen=True):
@@ -113,6 +116,19 @@ def merge_pass(estate: Estate, read: Read, *, finished: datetime, version: int) 
         tried_at=read.started,
     )
     return _merge(estate, read, health, version, partial=False)
+
+
+def without_future(estate: Estate, now: datetime) -> Estate:
+    """The estate without times that are still to come: they would keep out all that is read until then."""
+    health, latest = estate.health, now + CLOCK_SKEW
+    if health.as_of is None or health.as_of <= latest:
+        return estate
+    return msgspec.structs.replace(
+        estate,
+        health=msgspec.structs.replace(health, as_of=None),
+        servers={key: msgspec.structs.replace(seen, read_at=None) for key, seen in estate.servers.items()},
+        sites={key: msgspec.structs.replace(seen, read_at=None) for key, seen in estate.sites.items()},
+    )
 
 
 def merge_part(estate: Estate, read: Read, *, version: int) -> tuple[Estate, Change]:

@@ -8,7 +8,7 @@ has, and says how old that is. Keys: ``drdash:estate:<tenant>`` (hash of version
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -19,14 +19,21 @@ import redis.asyncio
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from drdash.cloud import reading
-from drdash.cloud.records import Server, Site
-from drdash.estate.snapshot import Change, Estate, Health, Seen
+from drdash.estate.packing import health_of, is_of, pack, updated
+from drdash.estate.snapshot import Change, Estate, Health
 
 STREAM = "drdash:changes"
 STREAM_LENGTH = 10_000
 READ_SECONDS = 10
 
+# Further away than any pass is ever planned: what is, was planned before the clock was set back.
+FURTHEST = timedelta(hours=3)
+
+_HOLD = (
+    "local held = redis.call('get', KEYS[1]) "
+    "if not held or tonumber(held) < tonumber(ARGV[1]) then "
+    "redis.call('set', KEYS[1], ARGV[1], 'PXAT', ARGV[2]) end"
+)
 _DROP_OWN_LOCK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 
@@ -49,13 +56,6 @@ class Stored(msgspec.Struct, frozen=True):
     health: Health | None
 
 
-class _Item(msgspec.Struct, frozen=True):
-    version: int
-    missing_since: datetime | None
-    read_at: datetime | None
-    json: msgspec.Raw
-
-
 class Store:
     """The estates in one Redis. Every method raises StoreAway when it does not answer within two seconds."""
 
@@ -63,6 +63,7 @@ class Store:
         # Any: redis-py's types unite the answers of all its modes, str and bytes, present and awaited.
         self._redis: Any = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
         self._drop_own_lock = self._redis.register_script(_DROP_OWN_LOCK)
+        self._hold = self._redis.register_script(_HOLD)
 
     def peek(self, tenants: Sequence[int]) -> dict[int, Stored]:
         """The version and health of each tenant, in one trip."""
@@ -83,18 +84,26 @@ class Store:
             with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hmget(_estate(tenant), "version", "health")
                 pipe.zrange(_changed(tenant), f"({known.version}", "+inf", byscore=True)
-                (version, health), changed = pipe.execute()
+                pipe.hlen(_estate(tenant))
+                (version, health), changed, length = pipe.execute()
             # Lost, or begun anew: then what is known says nothing about it.
             if int(version or 0) < known.version:
                 return self._load_all(tenant)
             fields = [field.decode() for field in changed]
             items = self._redis.hmget(_estate(tenant), fields) if fields else []
-        return _updated(known, int(version), _health(health), dict(zip(fields, items, strict=True)))
+        estate = updated(known, int(version), health_of(health), dict(zip(fields, items, strict=True)))
+        # A store that was lost and filled anew holds nothing of what was dropped in between.
+        if len(estate.servers) + len(estate.sites) + 2 != length:
+            with _away():
+                return self._load_all(tenant)
+        return estate
 
     def _load_all(self, tenant: int) -> Estate:
         fields = {field.decode(): value for field, value in self._redis.hgetall(_estate(tenant)).items()}
         version, health = fields.pop("version", b"0"), fields.pop("health", None)
-        return _updated(Estate(tenant=tenant, version=0, health=_health(health)), int(version), _health(health), fields)
+        return updated(
+            Estate(tenant=tenant, version=0, health=health_of(health)), int(version), health_of(health), fields
+        )
 
     def publish(self, old: Estate, new: Estate, change: Change, *, also: Iterable[str] = ()) -> bool:
         """Write what changed and announce it, all or nothing. False: someone else published meanwhile, nothing was
@@ -102,13 +111,16 @@ class Store:
         keys = _announced(new, change) | set(also)
         if new.health != old.health:
             keys.add("health")
-        writes = {f"server:{key}": _packed(seen) for key, seen in change.servers.items()}
-        writes |= {f"site:{key}": _packed(seen) for key, seen in change.sites.items()}
+        writes = {f"server:{key}": pack(seen) for key, seen in change.servers.items()}
+        writes |= {f"site:{key}": pack(seen) for key, seen in change.sites.items()}
         drops = [f"server:{key}" for key in change.dropped_servers] + [f"site:{key}" for key in change.dropped_sites]
         with _away(), self._redis.pipeline(transaction=True) as pipe:
             pipe.watch(_estate(new.tenant))
-            version, health = pipe.hmget(_estate(new.tenant), "version", "health")
-            if int(version or 0) != old.version or _health(health).as_of != old.health.as_of:
+            version, health, *items = pipe.hmget(_estate(new.tenant), "version", "health", *writes, *drops)
+            if int(version or 0) != old.version or (health is not None and health_of(health) != old.health):
+                return False
+            # Not every write moves the version: one that only tells when an item was read does not.
+            if not all(is_of(old, field, item) for field, item in zip([*writes, *drops], items, strict=True)):
                 return False
             pipe.multi()
             mapping = {**writes, "version": new.version, "health": msgspec.json.encode(new.health)}
@@ -156,7 +168,7 @@ class Store:
         return [
             tenant
             for tenant, score in zip(tenants, scores, strict=True)
-            if score is None or float(score) <= now.timestamp()
+            if score is None or not now.timestamp() < float(score) < (now + FURTHEST).timestamp()
         ]
 
     def plan(self, tenant: int, at: datetime) -> None:
@@ -165,9 +177,10 @@ class Store:
             self._redis.zadd("drdash:due", {str(tenant): at.timestamp()})
 
     def hold(self, tenant: int, until: datetime) -> None:
-        """Note, for all processes, that the cloud wants no request for the tenant before ``until``."""
+        """Note, for all processes, that the cloud wants no request for the tenant before ``until``; a longer wait is
+        never shortened."""
         with _away():
-            self._redis.set(f"drdash:wait:{tenant}", until.timestamp(), pxat=until)
+            self._hold(keys=[f"drdash:wait:{tenant}"], args=[until.timestamp(), int(until.timestamp() * 1000)])
 
     def held_until(self, tenant: int) -> datetime | None:
         """Until when the cloud wants no request for the tenant, if it said so."""
@@ -248,31 +261,9 @@ def _changed(tenant: int) -> str:
     return f"drdash:changed:{tenant}"
 
 
-def _health(stored: bytes | None) -> Health:
-    return msgspec.json.decode(stored, type=Health) if stored else Health(interval=float(settings.POLL_SECONDS))
-
-
 def _announced(new: Estate, change: Change) -> set[str]:
     """What to draw anew: a server too when its site changed, as the site may block its actions."""
     sites = change.changed_sites | change.dropped_sites
     servers = change.changed_servers | {key for key, seen in new.servers.items() if seen.record.site_key in sites}
     keys = {f"server:{key}" for key in servers} | {f"site:{key}" for key in change.changed_sites}
     return keys | {"estate"} if change.visible else keys
-
-
-def _packed(seen: Seen[Server] | Seen[Site]) -> bytes:
-    return msgspec.json.encode(_Item(seen.version, seen.missing_since, seen.read_at, msgspec.Raw(seen.record.json)))
-
-
-def _updated(known: Estate, version: int, health: Health, items: Mapping[str, bytes | None]) -> Estate:
-    servers, sites = dict(known.servers), dict(known.sites)
-    for field, packed in items.items():
-        kind, _, key = field.partition(":")
-        into: dict[str, Any] = servers if kind == "server" else sites
-        if packed is None:
-            into.pop(key, None)
-            continue
-        item = msgspec.json.decode(packed, type=_Item)
-        record: Server | Site = reading.server(item.json) if kind == "server" else reading.site(item.json)
-        into[key] = Seen(record, item.version, item.missing_since, item.read_at)
-    return Estate(tenant=known.tenant, version=version, health=health, servers=servers, sites=sites)

@@ -1,6 +1,8 @@
 """Passes over a real simulator into a real Redis."""
 
-from datetime import timedelta
+import queue
+import threading
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -9,6 +11,7 @@ from django.utils import timezone
 from drdash.cloud.records import Server
 from drdash.estate import aside, fresh, polling
 from drdash.estate.store import store
+from drdash.estate.waiting import waits
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
 from drdash.tasks import poll, tick
@@ -194,3 +197,50 @@ def test_a_credential_that_cannot_be_opened_is_a_failed_pass_with_a_reason(tenan
     tenant.credential.sealed_secret = "forged"
     tenant.credential.save()
     assert "DRDASH_ENCRYPTION_KEYS" in (polled().health.error or "")
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_polling(
+    simulator: Simulator, tenant: Tenant, polled: Poll, server: Server
+) -> None:
+    run(tenant, later=7200)
+    simulator.force_server(server.uuid, set={"name": "renamed"})
+    assert run(tenant) is not None
+    estate = store().load(tenant.pk)
+    assert estate.servers[server.key].record.name == "renamed"
+    assert not estate.health.stale(timezone.now())
+
+
+def test_a_clock_that_was_set_forward_during_a_pass_does_not_make_its_data_last(
+    simulator: Simulator, tenant: Tenant, polled: Poll
+) -> None:
+    moved = iter([timedelta(seconds=60)] * 3)
+
+    def jumping() -> datetime:
+        return timezone.now() + next(moved, timedelta(days=2))
+
+    polling.run_pass(tenant.pk, client_of(tenant), watched=(), now=jumping, jitter=0.0)
+    assert store().load(tenant.pk).health.stale_after <= 2 * polling.PASS_SECONDS
+
+
+def test_a_wait_that_an_action_was_told_is_counted_down_on_the_pages(
+    simulator: Simulator, tenant: Tenant, polled: Poll
+) -> None:
+    until = timezone.now() + timedelta(seconds=300)
+    waits.hold(tenant.pk, until)
+    run(tenant, later=30)
+    told = store().load(tenant.pk).health
+    assert (told.wait_until, told.error) == (until, None)
+
+
+def test_work_put_aside_goes_on_after_a_surprise(fresh_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: queue.SimpleQueue[object] = queue.SimpleQueue()
+    done = threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda surprise: told.put(surprise.exc_type))
+
+    def surprise() -> None:
+        raise KeyError("unforeseen")
+
+    aside.aside(surprise)
+    aside.aside(done.set)
+    assert done.wait(5)
+    assert told.get(timeout=5) is KeyError

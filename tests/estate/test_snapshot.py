@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from drdash.cloud import reading
 from drdash.cloud.records import Server, Site
-from drdash.estate.snapshot import Estate, Health, Read, failed, merge_part, merge_pass, next_version
+from drdash.estate.snapshot import (
+    Estate,
+    Health,
+    Read,
+    failed,
+    merge_part,
+    merge_pass,
+    next_version,
+    without_future,
+)
 
 T0 = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
@@ -128,6 +137,22 @@ def test_a_failed_pass_keeps_the_last_good_data_and_its_time_and_says_why_since_
     assert second.failures == 2
     healed = after_pass(msgspec.structs.replace(estate, health=second), whole(45, a_server("a")), 2).health
     assert (healed.error, healed.failing_since, healed.failures, healed.as_of) == (None, None, 0, at(45))
+
+
+def test_data_from_the_future_is_stale_as_nobody_can_say_how_old_it_is() -> None:
+    health = after_pass(empty(), whole(1000, a_server("a")), 1).health
+    assert not health.stale(at(990))  # another machine's clock
+    assert health.stale(at(900))
+
+
+def test_a_clock_that_was_set_back_does_not_keep_new_passes_out() -> None:
+    estate = after_pass(empty(), whole(10_000, a_server("a", "old")), 1)
+    estate, _ = merge_part(estate, Read(started=at(10_001), servers=(a_server("a", "moving"),)), version=2)
+    new = whole(15, a_server("a", "new"))
+    assert without_future(estate, at(9_990)) is estate
+    merged = merge_pass(without_future(estate, at(16)), new, finished=at(16), version=3)
+    assert merged is not None
+    assert (merged[0].servers["a"].record.name, merged[0].health.as_of) == ("new", at(15))
 
 
 def test_versions_grow_even_when_the_store_was_lost() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from drdash.cloud import reading
 from drdash.estate.replica import Replica
-from drdash.estate.snapshot import Change, Estate, Read, failed, merge_pass
+from drdash.estate.snapshot import Change, Estate, Read, failed, merge_part, merge_pass
 from drdash.estate.store import Store, StoreAway, changes, missed
 from tests.estate.test_snapshot import a_server, at, empty, whole
 
@@ -88,6 +88,55 @@ def test_an_emptied_redis_does_not_empty_the_replica(store: Store) -> None:
     assert set(replica.estates([1])[1].servers) == {"a"}
 
 
+def test_a_store_filled_anew_by_less_than_a_whole_pass_does_not_empty_the_replica(store: Store) -> None:
+    published(store, empty(), 0, "A", "B", version=5)
+    replica = Replica(store)
+    replica.estates([1])
+    store.forget(1)
+    lost = store.load(1)
+    part, change = merge_part(lost, Read(started=at(20), servers=(a_server("a", "A"),)), version=9)
+    assert store.publish(lost, part, change)
+    ill = msgspec.structs.replace(part, health=failed(part.health, "No answer.", now=at(21)))
+    assert store.publish(part, ill, Change())
+    kept = replica.estates([1])[1]
+    assert (set(kept.servers), kept.health.as_of, kept.health.error) == ({"a", "b"}, at(0), "No answer.")
+
+
+def test_what_left_the_cloud_while_the_store_was_lost_leaves_the_replica(store: Store) -> None:
+    published(store, empty(), 0, "A", "B", version=5)
+    replica = Replica(store)
+    replica.estates([1])
+    store.forget(1)
+    published(store, store.load(1), 30, "A", version=9)
+    assert set(replica.estates([1])[1].servers) == {"a"}
+
+
+def test_what_is_written_over_a_failure_that_it_has_not_seen_is_refused(store: Store) -> None:
+    estate = published(store, empty(), 0, "A", version=5)
+    ill = msgspec.structs.replace(estate, health=failed(estate.health, "No answer.", now=at(20)))
+    assert store.publish(estate, ill, Change())
+    part, change = merge_part(estate, Read(started=at(19), servers=(a_server("a", "A"),)), version=6)
+    assert not store.publish(estate, part, change)
+    assert store.load(1).health.error == "No answer."
+
+
+def test_a_pass_that_has_not_seen_a_newer_read_of_the_same_does_not_write_over_it(store: Store) -> None:
+    estate = published(store, empty(), 0, "A", version=5)
+    part, change = merge_part(estate, Read(started=at(20), servers=(a_server("a", "A"),)), version=6)
+    assert (part.version, change.visible) == (5, False)
+    assert store.publish(estate, part, change)
+    older = merge_pass(estate, whole(15, a_server("a", "older")), finished=at(21), version=7)
+    assert older is not None
+    assert not store.publish(estate, *older)
+    assert store.load(1) == part
+
+
+def test_a_plan_from_before_the_clock_was_set_back_is_due(store: Store) -> None:
+    store.plan(1, NOW + timedelta(days=1))
+    store.plan(2, NOW + timedelta(hours=1))
+    assert store.due([1, 2], now=NOW) == [1]
+
+
 def test_a_tenant_that_was_never_seen_is_empty_and_stale(store: Store) -> None:
     estate = Replica(store).estates([99])[99]
     assert (estate.version, estate.health.as_of, estate.health.stale(NOW)) == (0, None, True)
@@ -111,8 +160,16 @@ def test_a_wait_is_known_to_everyone_until_it_ends(store: Store) -> None:
     store.hold(1, NOW + timedelta(seconds=60))
     assert store.held_until(1) == NOW + timedelta(seconds=60)
     assert store.held_until(2) is None
-    store.hold(1, NOW - timedelta(seconds=1))
-    assert store.held_until(1) is None
+    store.hold(2, NOW - timedelta(seconds=1))
+    assert store.held_until(2) is None
+
+
+def test_a_wait_is_never_shortened_by_another_process(store: Store, redis_url: str) -> None:
+    store.hold(1, NOW + timedelta(seconds=60))
+    Store(redis_url).hold(1, NOW + timedelta(seconds=10))
+    assert store.held_until(1) == NOW + timedelta(seconds=60)
+    store.hold(1, NOW + timedelta(seconds=90))
+    assert store.held_until(1) == NOW + timedelta(seconds=90)
 
 
 def newest_id(store: Store) -> str:
