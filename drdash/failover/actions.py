@@ -5,8 +5,6 @@ is what makes it safe: the row and its audit entry → a fresh read → the guar
 POST → the outcome. A process that dies leaves a row that time settles (``following``), never a second POST.
 """
 
-import hashlib
-import re
 import time
 from collections.abc import Callable
 from threading import BoundedSemaphore
@@ -18,33 +16,43 @@ from django.utils import timezone
 
 from drdash.cloud.client import Client
 from drdash.cloud.errors import CloudError
-from drdash.cloud.records import RecoveryPoint, Server, Site
+from drdash.cloud.records import Server, Site
 from drdash.estate import polling
 from drdash.estate.aside import aside
 from drdash.estate.fresh import Fresh, read_fresh
 from drdash.failover import following, outcomes
-from drdash.failover.guard import Kind, OwnState, Sight, Verdict, is_production, judge
-from drdash.failover.models import LIVE, OPEN, Action, State
+from drdash.failover.guard import Kind, Sight, Verdict, is_production, judge
+from drdash.failover.models import Action, State
+from drdash.failover.ours import live_actions, open_action, own_state
 from drdash.failover.reasons import Mark, Reason, own
 from drdash.failover.record import create, move
 from drdash.failover.sighting import Sighting, differences, sight_of
+from drdash.failover.wish import Invalid, Wish, check, digest
 from drdash.tenants import access
 from drdash.tenants.connect import client_of
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
 from drdash.tenants.secrets import Unopenable
 
+__all__ = [
+    "Invalid",
+    "KeyReused",
+    "Preview",
+    "TooMany",
+    "Wish",
+    "live_actions",
+    "open_action",
+    "own_state",
+    "preview",
+    "request",
+]
+
 # Each holds one of the web server's threads for as long as the cloud takes: some are always left for pages.
 AT_ONCE = 12
 FRESH_SECONDS = 5.0
 
 _slots = BoundedSemaphore(AT_ONCE)
-_KEY = re.compile(r"[!-~]{1,100}")
-_RECOVERY_POINT_ID = re.compile(r"[a-zA-Z0-9@-]{1,200}")
-
-
-class Invalid(Exception):
-    """The wish itself is wrong; nothing was recorded or sent. The message says what to do."""
+_looks = BoundedSemaphore(AT_ONCE)
 
 
 class KeyReused(Exception):
@@ -53,18 +61,6 @@ class KeyReused(Exception):
 
 class TooMany(Exception):
     """As many actions as this process takes are under way; nothing was recorded or sent. Try again."""
-
-
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What one person asks for. ``recovery_point`` None: the latest. ``acknowledge``: codes that were nodded to.
-    ``confirm``: the server's name as typed, for production. ``key``: the same for a repeat of the same wish."""
-
-    kind: Kind
-    key: str
-    recovery_point: RecoveryPoint | None = None
-    acknowledge: frozenset[str] = frozenset()
-    confirm: str = ""
-    seen: Sighting | None = None
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -80,7 +76,13 @@ class Preview(msgspec.Struct, frozen=True):
 def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind) -> Preview:
     """A fresh read and the guard's word on it, for a dialog. Sends nothing. Raises Invalid without a membership."""
     role = _role(user, tenant)
-    fresh = _read(tenant, _client(tenant), server)
+    if _looks.acquire(blocking=False):
+        try:
+            fresh = _read(tenant, _client(tenant), server)
+        finally:
+            _looks.release()
+    else:
+        fresh = Fresh(timezone.now(), problem="Too many are being looked at just now: try again in a moment.")
     ours = open_action(tenant, server)
     shown = fresh.server or server
     return Preview(
@@ -105,8 +107,8 @@ def request(
     ``server`` is what is known of it; the cloud is asked again before anything is sent. A refusal by the guard is an
     action in state ``refused`` without a ``status``. Raises Invalid, KeyReused, TooMany; then nothing was sent.
     """
-    _check(wish)
-    role, content = _role(user, tenant), _content(tenant, server, wish)
+    check(wish)
+    role, content = _role(user, tenant), digest(tenant, server, wish)
     if earlier := _earlier(user, wish, content):
         return earlier, False
     forbidden = _forbidden(wish.kind, role)
@@ -114,6 +116,7 @@ def request(
         raise Invalid(f'Type the server\'s name, "{server.name}", to confirm: this is production.')
     if not _slots.acquire(blocking=False):
         raise TooMany("Too many actions are under way at once. Nothing was sent: try again in a moment.")
+    begun = clock()
     try:
         try:
             action = create(
@@ -122,7 +125,7 @@ def request(
                 tenant=tenant,
                 cloud=tenant.credential.cloud,
                 server_uuid=server.key,
-                server_name=server.name,
+                server_name=server.name[:500],
                 kind=wish.kind,
                 production=is_production(wish.kind, server),
                 recovery_point=msgspec.to_builtins(wish.recovery_point),
@@ -138,21 +141,29 @@ def request(
         if forbidden:
             _refuse(action, [forbidden])
         else:
-            _carry_out(action, user, tenant, server, wish, clock)
+            _carry_out(action, user, tenant, server, wish, begun, clock)
         return action, True
     finally:
         _slots.release()
 
 
 def _carry_out(
-    action: Action, user: User, tenant: Tenant, known: Server, wish: Wish, clock: Callable[[], float]
+    action: Action,
+    user: User,
+    tenant: Tenant,
+    known: Server,
+    wish: Wish,
+    begun: float,
+    clock: Callable[[], float],
 ) -> None:
-    begun = clock()
     client = _client(tenant)
     read_begun = clock()
     fresh = _read(tenant, client, known)
     role = _role(user, tenant)
     ours = open_action(tenant, known)
+    # A token now, so that nothing but the POST itself is left to do once the guard has spoken.
+    if client is not None and not fresh.problem and (late := _without_token(client)):
+        fresh = Fresh(fresh.started, problem=late)
     if clock() - read_begun > FRESH_SECONDS:
         fresh = Fresh(fresh.started, problem=f"The cloud took over {FRESH_SECONDS:.0f} s to tell the current state.")
     verdict = judge(wish.kind, _sight(fresh, known), role=role, ours=own_state(ours))
@@ -164,6 +175,9 @@ def _carry_out(
         following.expire(action, timezone.now())
         return
     if _claim(action, wish, verdict, ours):
+        if clock() - read_begun > FRESH_SECONDS:
+            outcomes.leave(action, "The claim took so long that what was read of the server may be true no more.")
+            return
         outcomes.send(action, client, wish.recovery_point, fresh.server)
         aside(lambda: polling.hurry(tenant.pk, timezone.now()))
 
@@ -223,33 +237,6 @@ def _refuse(action: Action, reasons: list[Reason]) -> None:
     move(action, [State.REQUESTED], State.REFUSED, now=now, finished_at=now, reasons=listed, error=error, detail=error)
 
 
-def open_action(tenant: Tenant, server: Server) -> Action | None:
-    """Our action on the server that is being sent, accepted or unknown, settled by time first."""
-    on_server = Action.objects.filter(cloud=tenant.credential.cloud, server_uuid=server.key, state__in=OPEN)
-    for action in on_server:
-        if following.settle(action, timezone.now()).state in OPEN:
-            return action
-    return None
-
-
-def live_actions(tenants: list[int]) -> dict[tuple[int, str], Action]:
-    """The actions that are not over, by (tenant id, server key), for all of the tenants in one query. A request that
-    waits for its fresh read never hides the open action that may refuse it."""
-    live = sorted(
-        Action.objects.filter(tenant__in=tenants, state__in=LIVE), key=lambda one: (one.state in OPEN, one.pk)
-    )
-    return {(action.tenant_id, action.server_uuid): action for action in live}
-
-
-def own_state(action: Action | None) -> OwnState:
-    """What our action on a server means to the guard."""
-    if action is None or action.state not in OPEN:
-        return OwnState.NONE
-    if action.state != State.UNKNOWN:
-        return OwnState.OPEN
-    return OwnState.STOP_UNKNOWN if action.kind == Kind.STOP else OwnState.START_UNKNOWN
-
-
 def _read(tenant: Tenant, client: Client | None, server: Server) -> Fresh:
     """The fresh read, which is evidence like a poll: it may first close an earlier action."""
     if client is None:
@@ -259,6 +246,15 @@ def _read(tenant: Tenant, client: Client | None, server: Server) -> Fresh:
     following.observe(tenant.pk, read.servers, started=fresh.started, now=timezone.now())
     aside(lambda: polling.take(tenant.pk, read, now=timezone.now))
     return fresh
+
+
+def _without_token(client: Client) -> str:
+    """Why the client has no token to post with, in a sentence; empty when it has one."""
+    try:
+        client.ready(deadline=FRESH_SECONDS)
+    except CloudError as error:
+        return f"The cloud could not be asked: {error}"
+    return ""
 
 
 def _client(tenant: Tenant) -> Client | None:
@@ -289,23 +285,6 @@ def _forbidden(kind: Kind, role: Role) -> Reason | None:
     if kind is Kind.START_PROD and not role.runs_production:
         return own("RoleOperator", Mark.BLOCK)
     return None
-
-
-def _check(wish: Wish) -> None:
-    if not _KEY.fullmatch(wish.key):
-        raise Invalid("The idempotency key must be 1 to 100 visible ASCII characters.")
-    point = wish.recovery_point
-    if point is None:
-        return
-    if wish.kind is Kind.STOP:
-        raise Invalid("A stop takes no recovery point.")
-    if not all(_RECOVERY_POINT_ID.fullmatch(one) for one in (point.backup_id, point.archive_id, point.vault_id)):
-        raise Invalid("A recovery point needs all three ids, of letters, digits, - and @: backup, archive and vault.")
-
-
-def _content(tenant: Tenant, server: Server, wish: Wish) -> str:
-    asked = (tenant.pk, server.key, wish.kind, wish.recovery_point, sorted(wish.acknowledge))
-    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()
 
 
 def _earlier(user: User, wish: Wish, content: str) -> Action | None:

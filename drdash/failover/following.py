@@ -45,10 +45,10 @@ def observe(tenant: int, servers: Iterable[Server], *, started: datetime, now: d
     actions = {action.server_uuid: action for action in accepted}
     for server in servers if actions else ():
         if action := actions.get(server.key):
-            _weigh(action, server, now)
+            _weigh(action, server, started, now)
 
 
-def _weigh(action: Action, server: Server, now: datetime) -> None:
+def _weigh(action: Action, server: Server, started: datetime, now: datetime) -> None:
     kind, tasks = Kind(action.kind), server.task_uuids
     ours_runs = action.task_uuid.lower() in tasks
     others_run = bool(tasks - {action.task_uuid.lower()})
@@ -57,11 +57,17 @@ def _weigh(action: Action, server: Server, now: datetime) -> None:
         move(action, [State.ACCEPTED], State.SUCCEEDED, now=now, finished_at=now, detail=f"Seen: {server.status}.")
     elif ours_runs:
         _note(action, task_seen_at=action.task_seen_at or now, last_sign_at=now)
-    elif ours_seen and not server.busy and server.status is not None and server.status not in MOVING:
+    elif ours_seen and _at_rest(server) and _past(action.last_sign_at, 0, started):
         error = f"The cloud ended the task, and the server is in {server.status}: not what was asked for."
         move(action, [State.ACCEPTED], State.FAILED, now=now, finished_at=now, error=error, detail=error)
     elif others_run and not ours_seen:
         _note(action, other_task_seen=True)
+
+
+def _at_rest(server: Server) -> bool:
+    """Whether the server is certainly not on its way: it says that no task runs, in a status that is known."""
+    told = server.issues is not None and server.status is not None and server.status.known
+    return told and not server.busy and server.status not in MOVING
 
 
 def _note(action: Action, **seen: Any) -> None:

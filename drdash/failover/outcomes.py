@@ -11,7 +11,7 @@ from drdash.cloud.wire import Accepted, NeverSent, Refused, Unclear
 from drdash.estate.waiting import waits
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
-from drdash.failover.record import move
+from drdash.failover.record import keep_late_answer, move
 
 
 def send(action: Action, client: Client, point: RecoveryPoint | None, fresh: Server) -> None:
@@ -24,6 +24,12 @@ def send(action: Action, client: Client, point: RecoveryPoint | None, fresh: Ser
     else:
         sent = client.stop_failover(fresh.uuid)
     _settle(action, sent, fresh)
+
+
+def leave(action: Action, why: str) -> None:
+    """End the claimed action without sending it."""
+    now, error = timezone.now(), f"It was not sent: {why}"
+    move(action, [State.SENDING], State.NOT_SENT, now=now, finished_at=now, error=error, detail=error)
 
 
 def meaning(answer: Accepted | Refused | Unclear | NeverSent, fresh: Server) -> tuple[State, str]:
@@ -55,7 +61,7 @@ def _may_be_ours(answer: Refused, fresh: Server) -> bool:
 def _settle(action: Action, sent: Sent, fresh: Server) -> None:
     now = timezone.now()
     state, error = meaning(sent.answer, fresh)
-    if isinstance(sent.answer, Refused) and sent.answer.retry_after:
+    if not isinstance(sent.answer, Accepted) and sent.answer.retry_after:
         waits.hold(action.tenant_id, now + timedelta(seconds=sent.answer.retry_after))
     fields: dict[str, Any] = {"body": sent.body.decode(), "status": sent.status, "reply": sent.reply, "error": error}
     fields["answered_at"] = now
@@ -63,5 +69,7 @@ def _settle(action: Action, sent: Sent, fresh: Server) -> None:
         fields |= {"task_uuid": sent.answer.task_uuid, "last_sign_at": now}
     elif state is not State.UNKNOWN:
         fields["finished_at"] = now
-    # False only when time made it unknown meanwhile: that is closed by a person, who finds the answer in the log.
-    move(action, [State.SENDING], state, now=now, detail=error or f"Task {fields['task_uuid']}.", **fields)
+    detail = error or f"Task {fields['task_uuid']}."
+    if not move(action, [State.SENDING], state, now=now, detail=detail, **fields):
+        # Time made it unknown meanwhile, and only a person closes that: what came is for them to read.
+        keep_late_answer(action, now=now, said=f"{state.label}. {error}".strip(), sent=sent)

@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from drdash.cloud.client import Sent
+from drdash.cloud.wire import Accepted
 from drdash.estate.aside import aside
 from drdash.estate.store import store
 from drdash.failover.models import Action, AuditEntry, State
@@ -16,7 +18,7 @@ def create(*, user: User, now: datetime, **fields: Any) -> Action:
     """A new action in ``requested`` and its audit entry, committed. Raises IntegrityError when the key was used."""
     with transaction.atomic(durable=True):
         action = Action.objects.create(user=user, requested_at=now, state=State.REQUESTED, **fields)
-        _audit(action, now, State.REQUESTED, by=user, detail="")
+        _audit(action, now, State.REQUESTED.label, by=user, detail="")
     announce(action)
     return action
 
@@ -34,10 +36,22 @@ def move(
         moved = Action.objects.filter(pk=action.pk, state__in=list(before)).update(state=after, **fields)
         if not moved:
             return False
-        _audit(action, now, after, by=None, detail=detail)
+        _audit(action, now, after.label, by=None, detail=detail)
         transaction.on_commit(lambda: announce(action))
     action.refresh_from_db()
     return True
+
+
+def keep_late_answer(action: Action, *, now: datetime, said: str, sent: Sent) -> None:
+    """Note an answer that came when the action was no longer being sent. Its state stays as it is."""
+    task = sent.answer.task_uuid if isinstance(sent.answer, Accepted) else ""
+    with transaction.atomic():
+        Action.objects.filter(pk=action.pk).update(
+            body=sent.body.decode(), status=sent.status, reply=sent.reply, task_uuid=task, answered_at=now
+        )
+        _audit(action, now, "answered late", by=None, detail=said)
+        transaction.on_commit(lambda: announce(action))
+    action.refresh_from_db()
 
 
 def announce(action: Action) -> None:
@@ -46,13 +60,13 @@ def announce(action: Action) -> None:
     aside(lambda: store().announce(tenant, keys))
 
 
-def _audit(action: Action, now: datetime, state: State, *, by: User | None, detail: str) -> None:
+def _audit(action: Action, now: datetime, what: str, *, by: User | None, detail: str) -> None:
     AuditEntry.objects.create(
         at=now,
         tenant_id=action.tenant_id,
         user=by,
         username=by.get_username() if by else "drdash",
-        verb=f"{action.kind} {state.label}",
+        verb=f"{action.kind} {what}",
         action=action,
         server_uuid=action.server_uuid,
         detail=detail,

@@ -6,6 +6,7 @@ import msgspec
 from django.core import signing
 
 from drdash.cloud.records import Issue, Server, Site
+from drdash.cloud.words import Severity
 from drdash.failover.guard import Kind
 from drdash.tenants.roles import Role
 
@@ -50,13 +51,15 @@ def sight_of(*, user: int, tenant: int, kind: Kind, server: Server, site: Site |
 def differences(before: Sighting, now: Sighting) -> list[str]:
     """What changed for the worse, in words; empty when the decision still stands on the same ground."""
     found = []
-    if (before.server, before.name, before.site) != (now.server, now.name, now.site):
+    if (before.tenant, before.server, before.name, before.site) != (now.tenant, now.server, now.name, now.site):
         found.append(f"the server was {before.name or before.server}, and is {now.name or now.server} now")
     if before.status != now.status:
         found.append(f"its status was {before.status or 'not known'}, and is {now.status or 'not known'} now")
     if list(Role).index(now.role) < list(Role).index(before.role):
         found.append(f"your role was {before.role}, and is {now.role} now")
-    new = sorted({code or "an unnamed issue" for code, _, _ in now.issues - before.issues})
+    # An error that is only a warning by now is an improvement.
+    known = before.issues | {(code, Severity.WARNING, link) for code, _, link in before.issues}
+    new = sorted({code or "an unnamed issue" for code, _, _ in now.issues - known})
     if new:
         found.append(f"new: {', '.join(new)}")
     return found

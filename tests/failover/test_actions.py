@@ -257,6 +257,17 @@ def test_a_change_between_dialog_and_click_stops_the_click_and_an_improvement_do
     assert gone.state == State.ACCEPTED
 
 
+def test_an_error_that_is_only_a_warning_by_now_is_an_improvement(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    simulator.force_server(server.uuid, issues=[["NotAllowed", "ERROR", "DR_SOMETHING_NEW"]])
+    seen = preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST).sighting
+    simulator.force_server(server.uuid, issues=[["NotAllowed", "warning", "DR_SOMETHING_NEW"]])
+    nod = wish(acknowledge=frozenset({"NotAllowed"}), seen=seen)
+    better, _ = request(user=bob, tenant=tenant, server=server, wish=nod)
+    assert better.state == State.ACCEPTED
+
+
 def test_a_sighting_is_sealed_to_its_person_server_and_action(tenant: Tenant, bob: User, server: Server) -> None:
     sealed = seal(preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST).sighting)
     assert unseal(sealed, user=bob.pk, kind=Kind.START_TEST, server=server.key).name == server.name

@@ -29,11 +29,13 @@ def accepted(tenant: Tenant, bob: User, server: Server) -> Action:
     return action
 
 
-def seen(action: Action, status: str, *, task: str = "", after: float = 1, failover: bool = True) -> Action:
+def seen(
+    action: Action, status: str, *, task: str = "", after: float = 1, failover: bool = True, issues: object = ()
+) -> Action:
     """The action after a read, begun so many seconds after the answer, that showed its server like this."""
-    item = {"uuid": action.server_uuid, "status": status, "task_uuid": task}
+    item = {"uuid": action.server_uuid, "status": status, "task_uuid": task, "_issues": issues}
     if failover:
-        item["recovery"] = {"active_failover": {"id": "f"}}  # type: ignore[assignment]
+        item["recovery"] = {"active_failover": {"id": "f"}}
     assert action.answered_at is not None
     when = action.answered_at + timedelta(seconds=after)
     following.observe(action.tenant_id, [reading.server(msgspec.json.encode(item))], started=when, now=when)
@@ -91,6 +93,19 @@ def test_our_task_seen_and_gone_without_the_wanted_state_is_failure(accepted: Ac
 def test_a_server_still_on_its_way_has_not_failed(accepted: Action) -> None:
     seen(accepted, "STARTING_FAILOVER_TEST", task=accepted.task_uuid)
     assert seen(accepted, "STARTING_FAILOVER_TEST", after=2).state == State.ACCEPTED
+
+
+def test_a_read_that_began_before_our_task_was_seen_is_no_failure(accepted: Action) -> None:
+    seen(accepted, "STARTING_FAILOVER_TEST", task=accepted.task_uuid, after=5)
+    assert seen(accepted, "STAND_BY", after=2, failover=False).state == State.ACCEPTED
+    assert seen(accepted, "STAND_BY", after=6, failover=False).state == State.FAILED
+
+
+def test_what_does_not_say_that_the_task_is_gone_is_no_failure(accepted: Action) -> None:
+    seen(accepted, "STARTING_FAILOVER_TEST", task=accepted.task_uuid)
+    assert seen(accepted, "SOMETHING_NEW", after=2).state == State.ACCEPTED
+    assert seen(accepted, "", after=3).state == State.ACCEPTED
+    assert seen(accepted, "STAND_BY", after=4, issues=None).state == State.ACCEPTED
 
 
 def test_a_task_that_was_never_seen_is_no_failure(accepted: Action) -> None:

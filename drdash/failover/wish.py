@@ -1,0 +1,49 @@
+"""What one person asks for, and whether it can be asked at all."""
+
+import hashlib
+import re
+
+import msgspec
+
+from drdash.cloud.records import RecoveryPoint, Server
+from drdash.failover.guard import Kind
+from drdash.failover.sighting import Sighting
+from drdash.tenants.models import Tenant
+
+_KEY = re.compile(r"[!-~]{1,100}")
+_RECOVERY_POINT_ID = re.compile(r"[a-zA-Z0-9@-]{1,200}")
+
+
+class Invalid(Exception):
+    """The wish itself is wrong; nothing was recorded or sent. The message says what to do."""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What one person asks for. ``recovery_point`` None: the latest. ``acknowledge``: codes that were nodded to.
+    ``confirm``: the server's name as typed, for production. ``key``: the same for a repeat of the same wish."""
+
+    kind: Kind
+    key: str
+    recovery_point: RecoveryPoint | None = None
+    acknowledge: frozenset[str] = frozenset()
+    confirm: str = ""
+    seen: Sighting | None = None
+
+
+def check(wish: Wish) -> None:
+    """Raise Invalid when the wish is wrong in itself, whatever the cloud shows."""
+    if not _KEY.fullmatch(wish.key):
+        raise Invalid("The idempotency key must be 1 to 100 visible ASCII characters.")
+    point = wish.recovery_point
+    if point is None:
+        return
+    if wish.kind is Kind.STOP:
+        raise Invalid("A stop takes no recovery point.")
+    if not all(_RECOVERY_POINT_ID.fullmatch(one) for one in (point.backup_id, point.archive_id, point.vault_id)):
+        raise Invalid("A recovery point needs all three ids, of letters, digits, - and @: backup, archive and vault.")
+
+
+def digest(tenant: Tenant, server: Server, wish: Wish) -> str:
+    """What the wish asks for: a repeat under the same key has the same."""
+    asked = (tenant.pk, server.key, wish.kind, wish.recovery_point, sorted(wish.acknowledge))
+    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()

@@ -1,0 +1,158 @@
+"""What is late, held back or too much: nothing is sent on old ground, and nothing that came is lost."""
+
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import uuid4
+
+import msgspec
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+
+from drdash.cloud.records import Server
+from drdash.estate.store import store
+from drdash.estate.waiting import waits
+from drdash.failover import following
+from drdash.failover.actions import AT_ONCE, Wish, _looks, preview, request
+from drdash.failover.guard import Kind
+from drdash.failover.models import Action, State
+from drdash.simulator.simulation import Simulator
+from drdash.tenants import connect as connecting
+from drdash.tenants.models import Tenant
+
+POST = ":start_failover_test"
+
+
+def wish() -> Wish:
+    return Wish(kind=Kind.START_TEST, key=uuid4().hex)
+
+
+def codes(action: Action) -> set[str]:
+    return {reason["code"] for reason in action.reasons}
+
+
+def test_an_answer_that_came_too_late_is_kept_for_the_person_who_closes_it(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    simulator.fail("hang", method="POST", path=POST)
+
+    def click() -> None:
+        try:
+            request(user=bob, tenant=tenant, server=server, wish=wish())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        clicked = other.submit(click)
+        assert simulator.arrived(method="POST", path=POST)
+        following.sweep(timezone.now() + timedelta(seconds=following.SEND_SECONDS + 1))
+        simulator.release()
+        clicked.result()
+    action = Action.objects.get()
+    assert (action.state, action.status) == (State.UNKNOWN, 202)
+    assert action.task_uuid in action.reply
+    assert action.task_uuid
+    assert [entry.verb.partition(" ")[2] for entry in action.audit.order_by("id")] == [
+        "Requested",
+        "Sending",
+        "Unknown",
+        "answered late",
+    ]
+
+
+def test_a_claim_that_took_too_long_sends_nothing(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    clock = iter([0.0, 0.0, 1.0, 1.0, 5.5]).__next__  # the database was slow to commit the claim
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
+    assert (action.state, simulator.posts) == (State.NOT_SENT, [])
+    assert action.finished_at is not None
+
+
+def test_a_fresh_read_that_took_too_long_sends_nothing(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    clock = iter([0.0, 0.0, 5.5]).__next__
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
+    assert (action.state, codes(action), simulator.posts) == (State.REFUSED, {"ReadFailed"}, [])
+
+
+def test_a_token_that_cannot_be_had_after_the_read_is_asked_for_before_the_claim(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    # Just granted, and over while the site is read: the token is due again when the guard has spoken.
+    client = connecting.client_of(tenant)
+    simulator.fail("hang", method="GET", path="/sites/")
+    with ThreadPoolExecutor(1) as other:
+        clicked = other.submit(in_a_thread, bob, tenant, server)
+        assert simulator.arrived(method="GET", path=f"/sites/{server.site_uuid}")
+        token = client._tokens._token
+        assert token is not None
+        client._tokens._token = msgspec.structs.replace(token, renew_at=0.0)
+        simulator.fail("500", path="/idp/token")
+        simulator.release()
+        action = clicked.result()
+    assert (action.state, codes(action), simulator.posts) == (State.REFUSED, {"ReadFailed"}, [])
+
+
+def test_a_429_of_any_shape_holds_everyone_back(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    simulator.fail("html", method="POST", path=POST, status=429)
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
+    assert (action.state, action.status) == (State.UNKNOWN, 429)
+    until = waits.until_at_hand(tenant.pk, timezone.now())
+    assert until is not None
+    assert 50 < (until - timezone.now()).total_seconds() <= 60
+
+
+def test_a_429_of_the_token_endpoint_is_asked_for_once(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    connecting._clients.clear()
+    simulator.fail("429", path="/idp/token", times=None, retry_after=40)
+    before = len(simulator.requests)
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
+    again, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
+    assert (codes(action), codes(again)) == ({"ReadFailed"}, {"ReadFailed"})
+    assert [one.path for one in simulator.requests[before:]] == ["/api/2/idp/token"]
+
+
+def test_looks_that_hang_leave_threads_for_pages(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    for _ in range(AT_ONCE):
+        assert _looks.acquire(blocking=False)
+    try:
+        before = len(simulator.requests)
+        looked = preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST)
+        assert [reason.code for reason in looked.verdict.reasons] == ["ReadFailed"]
+        assert len(simulator.requests) == before
+    finally:
+        for _ in range(AT_ONCE):
+            _looks.release()
+    assert preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST).verdict.allowed
+
+
+def test_an_action_does_not_wait_for_a_redis_that_hangs(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(settings, "REDIS_URL", f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        store.cache_clear()
+        begun = time.monotonic()
+        action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
+        took = time.monotonic() - begun
+    assert action.state == State.ACCEPTED
+    assert took < 1.5  # one answer of Redis is waited for 2 s
+
+
+def in_a_thread(user: User, tenant: Tenant, server: Server) -> Action:
+    try:
+        return request(user=user, tenant=tenant, server=server, wish=wish())[0]
+    finally:
+        connection.close()
