@@ -8,6 +8,7 @@ import msgspec
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 
 from drdash.cloud.client import Account, BadAddress, Client
 from drdash.cloud.errors import CloudError
@@ -101,8 +102,10 @@ def _admins(admin: str | None) -> list[User]:
 def _refuse_twice(cloud: str, client_id: str, uuid: str) -> None:
     """One tenant watched twice would be two rows for each server, and two chances to start a failover."""
     same_cloud = Tenant.objects.filter(credential__cloud=cloud)
-    by_client = same_cloud.filter(uuid="", credential__client_id=client_id)
-    if earlier := (same_cloud.filter(uuid__iexact=uuid) if uuid else by_client).first():
+    # A client belongs to one tenant: where either side has no uuid to tell by, the client tells.
+    by_client = Q(credential__client_id=client_id)
+    same = Q(uuid__iexact=uuid) | (by_client & Q(uuid="")) if uuid else by_client
+    if earlier := same_cloud.filter(same).first():
         raise Refusal(f'This tenant is connected already, as "{earlier.name}".')
 
 

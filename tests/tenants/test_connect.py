@@ -105,3 +105,17 @@ def test_who_is_disabled_or_whose_tenant_is_disabled_reaches_nothing(tenant: Ten
     Tenant.objects.filter(pk=tenant.pk).update(enabled=True)
     alice.is_active = False
     assert access.reach(alice).tenants == {}
+
+
+def test_a_tenant_that_named_no_uuid_at_first_is_not_connected_twice(fresh_process: None, simulator: Simulator) -> None:
+    simulator.fail("answer", path="/sites", body='{"items": [], "paging": {"count": 0, "total": 0}}')
+    assert connected(simulator).uuid == ""
+    with pytest.raises(Refusal, match='"Customer"'):
+        connected(simulator, name="The same again")
+
+
+def test_a_tenant_that_names_no_uuid_any_more_is_not_connected_twice(fresh_process: None, simulator: Simulator) -> None:
+    connected(simulator)
+    simulator.fail("answer", path="/sites", body='{"items": [], "paging": {"count": 0, "total": 0}}')
+    with pytest.raises(Refusal, match='"Customer"'):
+        connected(simulator, name="The same again")
