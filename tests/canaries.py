@@ -29,8 +29,9 @@ class Watch(logging.Handler):
 watch = Watch()
 
 
-def pytest_configure() -> None:
-    logging.getLogger().addHandler(watch)
+def pytest_runtest_setup() -> None:
+    """Before each test: whoever imports drdash.asgi sets up Django's logging anew, which drops every other handler."""
+    logging.getLogger().addHandler(watch)  # once, however often it is said
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
