@@ -1,6 +1,7 @@
 """The protocol of an action over the real wire: at most one POST, and none without a record."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
@@ -16,7 +17,7 @@ from drdash.failover import following
 from drdash.failover.actions import Invalid, KeyReused, Wish, preview, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, AuditEntry, State
-from drdash.failover.sighting import Expired, seal, unseal
+from drdash.failover.sighting import VALID_SECONDS, Expired, seal, unseal
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
@@ -268,7 +269,9 @@ def test_an_error_that_is_only_a_warning_by_now_is_an_improvement(
     assert better.state == State.ACCEPTED
 
 
-def test_a_sighting_is_sealed_to_its_person_server_and_action(tenant: Tenant, bob: User, server: Server) -> None:
+def test_a_sighting_is_sealed_to_its_person_server_and_action_and_grows_too_old(
+    tenant: Tenant, bob: User, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sealed = seal(preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST).sighting)
     assert unseal(sealed, user=bob.pk, kind=Kind.START_TEST, server=server.key).name == server.name
     for other in (
@@ -280,6 +283,10 @@ def test_a_sighting_is_sealed_to_its_person_server_and_action(tenant: Tenant, bo
             unseal(sealed, **other)  # type: ignore[arg-type]
     with pytest.raises(Expired):
         unseal(sealed[:-2] + "xx", user=bob.pk, kind=Kind.START_TEST, server=server.key)
+    later = time.time() + VALID_SECONDS + 1
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(Expired):
+        unseal(sealed, user=bob.pk, kind=Kind.START_TEST, server=server.key)
 
 
 def test_a_membership_that_ended_ends_the_right_to_act(

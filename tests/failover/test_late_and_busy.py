@@ -22,7 +22,9 @@ from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants import connect as connecting
-from drdash.tenants.models import Tenant
+from drdash.tenants.models import Membership, Tenant
+from drdash.tenants.roles import Role
+from tests.stack import Poll
 
 POST = ":start_failover_test"
 
@@ -97,6 +99,40 @@ def test_a_token_that_cannot_be_had_after_the_read_is_asked_for_before_the_claim
         simulator.release()
         action = clicked.result()
     assert (action.state, codes(action), simulator.posts) == (State.REFUSED, {"ReadFailed"}, [])
+
+
+def test_a_right_that_ended_while_the_cloud_was_read_stops_the_action(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    simulator.fail("hang", method="GET", path="/servers")
+    with ThreadPoolExecutor(1) as other:
+        clicked = other.submit(in_a_thread, bob, tenant, server)
+        assert simulator.arrived(method="GET", path=f"/sites/{server.site_uuid}")
+        Membership.objects.filter(user=bob).update(role=Role.VIEWER)
+        simulator.release()
+        action = clicked.result()
+    assert (action.state, codes(action), simulator.posts) == (State.REFUSED, {"RoleViewer"}, [])
+
+
+def test_a_stop_that_expired_before_its_claim_is_not_sent_and_closes_nothing(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server, polled: Poll
+) -> None:
+    simulator.fail("504", method="POST", path=POST, after_effect=True)
+    lost, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
+    simulator.advance(60)
+    polled()
+    asked = Wish(kind=Kind.STOP, key="stop", acknowledge=frozenset({"OurStartUnknown"}))
+    looks = iter(range(4))
+
+    def clock() -> float:
+        if next(looks) == 3:  # the last look before the claim: another process has just expired the request
+            Action.objects.filter(state=State.REQUESTED).update(state=State.EXPIRED)
+        return 0.0
+
+    running = store().load(tenant.pk).servers[server.key].record
+    stop, _ = request(user=bob, tenant=tenant, server=running, wish=asked, clock=clock)
+    lost.refresh_from_db()
+    assert (stop.state, lost.state, len(simulator.posts)) == (State.EXPIRED, State.UNKNOWN, 1)
 
 
 def test_a_429_of_any_shape_holds_everyone_back(
