@@ -122,7 +122,7 @@ class Hub:
         self._fanout.join(stream, last_id.decode("latin-1"))
         leaving = asyncio.create_task(_end_when_gone(receive, stream))
         # Streams that began together shall neither end together nor come back together.
-        apart = random.uniform(0.75, 1)  # noqa: S311 - nothing secret
+        apart = random.uniform(0.75, 1)
         try:
             await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             with suppress(TimeoutError):

@@ -33,7 +33,7 @@ def watcher(cookie_header: str) -> Watcher | None:
     held = SessionStore(key).load() if key else {}
     if held.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
         return None
-    user = get_user_model().objects.filter(pk=held[SESSION_KEY], is_active=True).first()
+    user = get_user_model().objects.filter(pk=held.get(SESSION_KEY), is_active=True).first()
     if user is None:
         return None
     stamp = user.get_session_auth_hash()

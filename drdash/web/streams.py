@@ -19,7 +19,7 @@ _LINES = re.compile(r"\r\n|\r|\n")
 
 
 def frame(event: str, data: str) -> bytes:
-    """One event, without an id. ``data`` must not be empty: browsers drop an event without data."""
+    """One event, without an id."""
     lines = "".join(f"data: {line}\n" for line in _LINES.split(data))
     return f"event: {event}\n{lines}\n".encode()
 
