@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
@@ -25,6 +26,7 @@ App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
 LARGEST_BODY = 1024 * 1024  # our forms are far smaller
 SLOWEST_BODY = 30.0  # seconds
+UTF8 = re.compile(rb"charset=(?:utf-?8|\"utf-?8\"|us-ascii)(?=\s*(?:;|$))")
 
 
 class Unacceptable(Exception):
@@ -42,6 +44,7 @@ def whole(app: App) -> App:
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            demand_utf8(scope["headers"])
             async with asyncio.timeout(SLOWEST_BODY):
                 body = await whole_body(dict(scope["headers"]).get(b"content-length"), receive)
         except TimeoutError:
@@ -61,6 +64,13 @@ def whole(app: App) -> App:
         await app({**scope, "headers": headers}, receive_whole, send)
 
     return guarded
+
+
+def demand_utf8(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Django takes any codec of Python's for a charset, and fails at those that do not make text of bytes."""
+    types = b";".join(value.lower() for name, value in headers if name == b"content-type")
+    if b"charset" in UTF8.sub(b"", types):
+        raise Unacceptable(415, "Send UTF-8: no other charset is read here.")
 
 
 async def whole_body(announced: bytes | None, receive: Receive) -> bytes:

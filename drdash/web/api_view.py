@@ -4,7 +4,6 @@ from typing import Any, TypeVar
 
 import msgspec
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
-from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
@@ -62,11 +61,6 @@ class ApiView(APIView):
     renderer_classes = [Json]
     content_negotiation_class = AlwaysJson
     metadata_class = None
-
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        # A client may name any of Python's codecs as its charset, also those that Django cannot decode with.
-        request.encoding = "utf-8"
-        return super().initialize_request(request, *args, **kwargs)
 
     def get_exception_handler(self) -> Any:
         return _problem

@@ -113,3 +113,27 @@ def test_a_body_shorter_than_announced_is_a_400() -> None:
     asyncio.run(whole(app)({"type": "http", "headers": [(b"content-length", b"8")]}, receive, answer))
 
     assert sent[0]["status"] == 400
+
+
+@pytest.mark.parametrize(
+    "charset",
+    [
+        b"charset=rot13",
+        b"charset=undefined",
+        b"Charset = utf-16",
+        b"charset=utf-8; charset=base64",
+        b"charset*=utf-8''hex",
+    ],
+)
+def test_a_charset_that_django_would_fail_at_reaches_nobody(server: Taken, charset: bytes) -> None:
+    answer = send(server.port, HEAD + b"Content-Type: text/plain; %s\r\nContent-Length: 1\r\n\r\na" % charset)
+
+    assert answer.startswith(b"HTTP/1.1 415")
+    assert server.bodies == []
+
+
+@pytest.mark.parametrize("charset", [b"charset=utf-8", b"charset=UTF8", b'charset="utf-8"; x=y', b"boundary=x"])
+def test_utf8_by_any_of_its_names_is_read(server: Taken, charset: bytes) -> None:
+    answer = send(server.port, HEAD + b"Content-Type: text/plain; %s\r\nContent-Length: 1\r\n\r\na" % charset)
+
+    assert answer.startswith(b"HTTP/1.1 200")

@@ -431,17 +431,6 @@ def test_an_answer_is_json_whatever_is_accepted(polled: Poll, alice: User) -> No
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-@pytest.mark.parametrize("charset", ["rot13", "undefined", "base64", "utf-16", "idna", "nonsense", "\xff"])
-def test_a_readers_charset_changes_nothing(polled: Poll, alice: User, charset: str) -> None:
-    headers = {"Authorization": f"Token {Token.objects.create(user=alice).key}"}
-    for path in ("servers/?q=a", "schema/", "servers/x/"):
-        answer = Client().generic(
-            "GET", f"/api/v1/{path}", content_type=f"application/json; charset={charset}", headers=headers
-        )
-        assert answer.status_code in {200, 404}
-        assert answer.json()
-
-
 def an_action(user: User, tenant: Tenant, server: Server, state: State, **more: object) -> Action:
     return Action.objects.create(
         **{
