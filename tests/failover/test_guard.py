@@ -159,8 +159,13 @@ BASE = dict(zip(COLUMNS, ("-", "-", "-", "A"), strict=True))
 
 
 def expected(column: str, row: str) -> Mark:
-    """The row's mark, or that of the column's own status where it is worse."""
-    return max(MARKS[row[COLUMNS.index(column)]], MARKS[BASE[column]])
+    """The row's mark."""
+    return MARKS[row[COLUMNS.index(column)]]
+
+
+def beside_the_status(found: Verdict) -> Mark:
+    """The worst mark but for what stopping production always asks: that must not hide a row."""
+    return max((reason.mark for reason in found.reasons if reason.code != "ProductionStop"), default=Mark.FREE)
 
 
 @pytest.mark.parametrize("column", COLUMNS)
@@ -172,14 +177,14 @@ def test_nothing_stands_against_an_action_on_a_server_in_the_right_state(column:
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize(("row", "marks", "fields"), SERVER_ROWS, ids=[row[0] for row in SERVER_ROWS])
 def test_what_the_server_shows(column: str, row: str, marks: str, fields: dict[str, object]) -> None:
-    assert verdict(column, a_server(column, **fields)).worst is expected(column, marks)
+    assert beside_the_status(verdict(column, a_server(column, **fields))) is expected(column, marks)
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize(("code", "severity", "link", "marks"), ISSUE_ROWS)
 def test_what_an_issue_of_the_server_says(column: str, code: str, severity: str, link: str | None, marks: str) -> None:
     found = verdict(column, with_issue(column, code, severity, link))
-    assert found.worst is expected(column, marks)
+    assert beside_the_status(found) is expected(column, marks)
     if marks[COLUMNS.index(column)] != "-":
         (reason,) = [reason for reason in found.reasons if reason.code == code]
         assert reason.message == f"{code} it is."
@@ -189,14 +194,14 @@ def test_what_an_issue_of_the_server_says(column: str, code: str, severity: str,
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize(("row", "marks", "fields"), SITE_ROWS, ids=[row[0] for row in SITE_ROWS])
 def test_what_the_site_shows(column: str, row: str, marks: str, fields: dict[str, object]) -> None:
-    assert verdict(column, site=a_site(**fields)).worst is expected(column, marks)
+    assert beside_the_status(verdict(column, site=a_site(**fields))) is expected(column, marks)
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize(("unread", "code"), [(False, "SiteUnknown"), (True, "SiteUnread")])
 def test_a_site_that_is_not_found_or_not_read(column: str, unread: bool, code: str) -> None:
     found = judge(KINDS[column], Sight(a_server(column), site_unread=unread), role=Role.ADMIN)
-    assert found.worst is expected(column, "BOBB")
+    assert beside_the_status(found) is expected(column, "BOBB")
     assert code in {reason.code for reason in found.reasons}
 
 
@@ -246,7 +251,23 @@ def test_a_server_that_the_cloud_no_longer_lists_is_blocked(column: str) -> None
     ("ours", "marks"), [(OwnState.OPEN, "BBBB"), (OwnState.START_UNKNOWN, "BOAA"), (OwnState.STOP_UNKNOWN, "BOBB")]
 )
 def test_an_open_action_of_ours(column: str, ours: OwnState, marks: str) -> None:
-    assert verdict(column, ours=ours).worst is expected(column, marks)
+    assert beside_the_status(verdict(column, ours=ours)) is expected(column, marks)
+
+
+@pytest.mark.parametrize(
+    ("status", "task", "marks"),
+    [
+        (ServerStatus.STAND_BY, "", "BOA"),
+        (ServerStatus.STAND_BY, TASK, "BBA"),
+        (ServerStatus.FAILOVER_TEST, "", "BBA"),
+        (ServerStatus.FAILOVER_PROD, "", "BBA"),
+    ],
+)
+def test_what_an_unknown_start_of_ours_weighs_by_itself(status: ServerStatus, task: str, marks: str) -> None:
+    server = a_server(status=status, task_uuid=task)
+    for kind, mark in zip(Kind, marks, strict=True):
+        found = judge(kind, Sight(server, site=a_site()), role=Role.ADMIN, ours=OwnState.START_UNKNOWN)
+        assert [one.mark for one in found.reasons if one.code == "OurStartUnknown"] == [MARKS[mark]]
 
 
 def test_over_an_unknown_start_production_needs_a_server_seen_at_rest() -> None:
