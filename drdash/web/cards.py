@@ -6,9 +6,9 @@ from datetime import datetime
 import msgspec
 
 from drdash.cloud.records import AutomatedTest, Issue, Link, Server, Site
-from drdash.cloud.words import Readiness, Rel, ServerStatus, ServerType, Severity
+from drdash.cloud.words import Rel, ServerStatus, ServerType, Severity
 from drdash.estate.snapshot import Estate, Seen
-from drdash.failover.guard import PRODUCTION, TESTS
+from drdash.failover.guard import PRODUCTION
 from drdash.failover.reasons import remedy_of
 from drdash.web import wording
 from drdash.web.buttons import server_url, site_url
@@ -142,19 +142,9 @@ def in_production(server: Server) -> bool:
     return server.status in PRODUCTION or server.status == ServerStatus.STARTING_FAILOVER_PROD
 
 
-def under_test(server: Server) -> bool:
-    """Whether a test failover of the server runs."""
-    return server.status in TESTS
-
-
 def moving(server: Server) -> bool:
     """Whether the cloud is at work on the server, by its own word or by its status."""
     return server.busy or look_of(wording.SERVER_STATUS, server.status).icon == "moving"
-
-
-def ready(site: Site) -> bool:
-    """Whether the cloud calls the site ready, without a word of caution."""
-    return site.readiness == Readiness.OK
 
 
 def automated(test: AutomatedTest | None) -> Look:

@@ -74,7 +74,8 @@ def running(found: Iterable[Found], live: dict[tuple[int, str], Action], names: 
     for one in found:
         action = live.get((one.estate.tenant, one.key))
         ours = action is not None and action.state != State.UNKNOWN
-        if not (ours or (cards.moving(one.server) and not one.seen.missing_since)):
+        goes_on = cards.moving(one.server) or one.server.status == ServerStatus.FAILOVER_TEST_AUTO
+        if not (ours or (goes_on and not one.seen.missing_since)):
             continue
         if action is not None and ours:
             state = look_of(wording.STATE, action.state).word.lower()
@@ -88,13 +89,11 @@ def running(found: Iterable[Found], live: dict[tuple[int, str], Action], names: 
 
 
 def tests_left(found: Iterable[Found], names: dict[int, str]) -> Section:
-    """Tests that run until someone stops them, the longest first."""
+    """Tests that run until someone stops them, the longest first; an automated one ends by itself."""
     lines = []
     for one in found:
-        if cards.under_test(one.server) and not one.server.busy:
+        if one.server.status == ServerStatus.FAILOVER_TEST and not one.server.busy:
             last = one.server.test_failover.last_start if one.server.test_failover else None
-            if one.server.status == ServerStatus.FAILOVER_TEST_AUTO and one.server.automated_test:
-                last = one.server.automated_test.last_start
             lines.append(_line(one, look_of(wording.SERVER_STATUS, one.server.status), names, "", last))
     lines.sort(key=lambda line: (line.at is not None, line.at.timestamp() if line.at else 0))
     return Section(tuple(lines[:SHOWN]), len(lines), "?status=FAILOVER_TEST")

@@ -138,8 +138,9 @@ def site(request: HttpRequest, uuid: str) -> HttpResponse:
     context = {
         "card": cards.site_card(seen, estate),
         "panel": rows.site_panel(estate, seen, stale=stale),
-        "rows": [frame.row(one) for one in on_site],
-        "have": digest(one.key for one in on_site),
+        "rows": [frame.row(one) for one in on_site[: finding.PAGE]],
+        "have": digest([len(on_site), *(one.key for one in on_site[: finding.PAGE])]),
+        "count": len(on_site),
         "columns": [{"name": name, "label": label} for name, label in COLUMNS],
         "tenant_name": frame.reach.tenants[estate.tenant].name,
     }

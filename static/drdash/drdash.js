@@ -2,13 +2,12 @@
 // The page's own clock, stream and dialogs. htmx swaps; this says how old things are, and keeps the stream.
 (() => {
   const LOST_MS = 20000; // the server sends something every 15 s
-  const root = document.documentElement;
   const $ = (id) => document.getElementById(id);
-  const all = (selector, within = document) => within.querySelectorAll(selector);
+  const all = (selector) => document.querySelectorAll(selector);
+  const on = (name, listener) => document.addEventListener(name, listener);
 
   // ---- time: the server's, by the browser's clock
-  let offset = Number(root.dataset.now) - Date.now();
-  if (!Number.isFinite(offset)) offset = 0;
+  let offset = Number(document.documentElement.dataset.now) - Date.now() || 0;
   const now = () => Date.now() + offset;
   const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
@@ -42,7 +41,10 @@
     }
     for (const one of all("[data-tenant]")) one.classList.toggle("is-stale", stale.get(one.dataset.tenant) !== false);
     const silent = heard && !document.hidden && Date.now() - heard > LOST_MS;
-    if (silent) lose(true);
+    if (silent) {
+      lose();
+      current.reopen();
+    }
   }
 
   function say(words) {
@@ -53,13 +55,10 @@
   let heard = 0;
   let current = null;
 
-  function lose(again) {
-    const bar = $("stream-lost");
-    if (bar && bar.hidden) {
-      bar.hidden = false;
-      say("Live updates are interrupted.");
-    }
-    if (again && current) current.reopen();
+  const bar = $("stream-lost");
+  function lose() {
+    if (bar.hidden) say("Live updates are interrupted.");
+    bar.hidden = false;
   }
 
   class Stream extends EventTarget {
@@ -94,11 +93,8 @@
     alive() {
       heard = Date.now();
       this.pause = 1000;
-      const bar = $("stream-lost");
-      if (bar && !bar.hidden) {
-        bar.hidden = true;
-        say("Live updates are back.");
-      }
+      if (!bar.hidden) say("Live updates are back.");
+      bar.hidden = true;
     }
     open() {
       this.shut();
@@ -114,7 +110,7 @@
         this.readyState = EventSource.CONNECTING;
         // A stream ends every few minutes, and its browser comes again: that alone is no loss.
         clearTimeout(this.worry);
-        this.worry = setTimeout(() => source === this.source && source.readyState !== EventSource.OPEN && lose(false), 4000);
+        this.worry = setTimeout(() => source === this.source && source.readyState !== EventSource.OPEN && lose(), 4000);
         if (source.readyState === EventSource.CLOSED) this.reopen();
       };
     }
@@ -124,7 +120,7 @@
       this.timer = setTimeout(() => document.hidden || this.open(), this.pause);
       this.pause = Math.min(this.pause * 2, 10000);
       clearTimeout(this.worry);
-      this.worry = setTimeout(() => this.readyState !== EventSource.OPEN && lose(false), 4000);
+      this.worry = setTimeout(() => this.readyState !== EventSource.OPEN && lose(), 4000);
     }
     shut() {
       clearTimeout(this.timer);
@@ -151,7 +147,7 @@
     return stream;
   };
 
-  document.addEventListener("visibilitychange", () => {
+  on("visibilitychange", () => {
     if (!current) return;
     if (document.hidden) {
       heard = 0;
@@ -183,7 +179,7 @@
     }, Math.max(100, last + 1000 - Date.now()));
   }
 
-  document.addEventListener("htmx:configRequest", (event) => {
+  on("htmx:configRequest", (event) => {
     const { elt, headers, triggeringEvent } = event.detail;
     if (elt.dataset.beside) headers["X-Shows"] = elt.dataset.beside.split(" ").filter($).join(" ");
     if (!triggeringEvent || triggeringEvent.type !== "refresh") return;
@@ -204,51 +200,56 @@
     }
     tick();
   }
-  for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap", "htmx:sseMessage"]) document.addEventListener(name, settle);
+  for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap", "htmx:sseMessage"]) on(name, settle);
 
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const { xhr, target } = event.detail;
+  // What a person asks of a list goes before what it fetches by itself.
+  let asked = 0;
+  on("htmx:beforeRequest", ({ detail: { target, elt, xhr } }) => {
+    if (target.id === "dialog-body") $("dialog-lost").hidden = $("dialog-failed").hidden = true;
+    if (target.id !== "results" || elt === target) return;
+    asked++;
+    xhr.addEventListener("loadend", () => {
+      asked--;
+      refresh(false);
+    });
+  });
+  on("htmx:beforeSwap", (event) => {
+    const { xhr, target, requestConfig } = event.detail;
     // Signed out meanwhile: the sign-in page is no part of this one.
     if (new URL(xhr.responseURL || location.href, location.href).pathname === "/login/") {
       event.detail.shouldSwap = false;
       location.reload();
-    } else if (target && target.id === "dialog-body" && xhr.getResponseHeader("X-Dialog")) {
+    } else if (asked && requestConfig.headers["X-Refresh"]) {
+      event.detail.shouldSwap = false;
+    } else if (target.id === "dialog-body" && xhr.getResponseHeader("X-Dialog")) {
       event.detail.shouldSwap = true;
       event.detail.isError = false;
-      // Beside the dialog come the row and the panel: what this page does not show is left out.
-      const answer = document.createElement("template");
-      answer.innerHTML = event.detail.serverResponse;
-      for (const part of all("template", answer.content)) if (!$(part.content.firstElementChild.id)) part.remove();
-      event.detail.serverResponse = answer.innerHTML;
     }
   });
 
   // ---- dialogs
   const dialog = $("dialog");
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    const { target } = event.detail;
-    if (target && target.id === "dialog-body") $("dialog-lost").hidden = $("dialog-failed").hidden = true;
-  });
-  document.addEventListener("htmx:afterSwap", (event) => {
+  on("htmx:afterSwap", (event) => {
     if (event.target.id !== "dialog-body" || !event.target.childElementCount) return;
     if (!dialog.open) dialog.showModal();
     const first = dialog.querySelector("[autofocus]");
-    if (first) first.focus();
+    if (first) first.focus({ preventScroll: true });
+    dialog.scrollTop = 0;
   });
   for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-    document.addEventListener(name, (event) => {
-      const { target, requestConfig } = event.detail;
-      if (!target || target.id !== "dialog-body") return;
-      const posted = requestConfig && requestConfig.verb === "post";
-      $(posted ? "dialog-lost" : "dialog-failed").hidden = false;
+    on(name, ({ detail: { target, requestConfig, xhr } }) => {
+      if (target.id !== "dialog-body") return;
+      // What was refused outright was not sent; of everything else nobody here can say.
+      const lost = requestConfig.verb === "post" && !(xhr.status >= 400 && xhr.status < 500);
+      $(lost ? "dialog-lost" : "dialog-failed").hidden = false;
       if (!dialog.open) dialog.showModal();
     });
   }
-  document.addEventListener("drdash:done", (event) => {
+  on("drdash:done", (event) => {
     dialog.close();
     say(event.detail.words);
   });
-  document.addEventListener("click", (event) => {
+  on("click", (event) => {
     const target = event.target.closest("[data-close], [data-copy]");
     if (!target) return;
     if (target.dataset.copy) {
