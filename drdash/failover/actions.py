@@ -225,8 +225,6 @@ def _claim(action: Action, wish: Wish, verdict: Verdict, ours: Action | None) ->
         action.refresh_from_db()
         _refuse(action, [own("OurActionOpen", Mark.BLOCK)])
         return False
-    if not claimed:
-        action.refresh_from_db()
     return claimed
 
 

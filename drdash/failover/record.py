@@ -28,13 +28,14 @@ def move(
 ) -> bool:
     """Move the action and write the audit entry, in one committed transaction; then announce it.
 
-    False, and nothing written, when the action was no longer in one of the states ``before``. Raises IntegrityError
-    when another action on the server is open and this one would be too. May be called within a transaction of the
-    caller's, which then commits and announces for itself.
+    The action is then as it is stored. False, and nothing written, when it was no longer in one of ``before``. Raises
+    IntegrityError when another action on the server is open and this one would be too. May be called within a
+    transaction of the caller's, which then commits and announces for itself.
     """
     with transaction.atomic():
         moved = Action.objects.filter(pk=action.pk, state__in=list(before)).update(state=after, **fields)
         if not moved:
+            action.refresh_from_db()
             return False
         _audit(action, now, after.label, by=None, detail=detail)
         transaction.on_commit(lambda: announce(action))

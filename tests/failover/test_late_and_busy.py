@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from drdash.cloud.records import Server
+from drdash.cloud.words import ServerStatus
 from drdash.estate.store import store
 from drdash.estate.waiting import waits
 from drdash.failover import following
@@ -133,6 +134,32 @@ def test_a_stop_that_expired_before_its_claim_is_not_sent_and_closes_nothing(
     stop, _ = request(user=bob, tenant=tenant, server=running, wish=asked, clock=clock)
     lost.refresh_from_db()
     assert (stop.state, lost.state, len(simulator.posts)) == (State.EXPIRED, State.UNKNOWN, 1)
+
+
+def test_the_fresh_read_may_first_close_an_earlier_action(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    started, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
+    simulator.advance(60)  # and nobody polls
+    running = msgspec.structs.replace(server, status=ServerStatus.FAILOVER_TEST)
+    stop, _ = request(user=bob, tenant=tenant, server=running, wish=Wish(kind=Kind.STOP, key="stop"))
+    started.refresh_from_db()
+    assert (started.state, stop.state) == (State.SUCCEEDED, State.ACCEPTED)
+
+
+def test_a_refusal_that_came_after_the_request_expired_tells_that_it_expired(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    simulator.force_server(server.uuid, issues=["NotAllowed"])
+    looks = iter(range(3))
+
+    def clock() -> float:
+        if next(looks) == 2:
+            Action.objects.update(state=State.EXPIRED)
+        return 0.0
+
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
+    assert action.state == State.EXPIRED
 
 
 def test_a_429_of_any_shape_holds_everyone_back(
