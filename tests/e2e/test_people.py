@@ -1,5 +1,6 @@
 """What people do with it, in a real browser: nothing here reloads a page."""
 
+import re
 import time
 from typing import Any
 
@@ -67,6 +68,19 @@ def test_a_change_in_the_cloud_is_on_the_open_pages_within_an_interval(person: S
     assert lister.stayed()
     assert watcher.stayed()
     assert took < POLL_SECONDS + 1
+
+
+def test_filters_work_in_place_and_live_in_the_address(person: SignIn) -> None:
+    page = person("viewer").open("/servers/")
+    everything = page.locator("tr.row").count()
+    page.get_by_label("Type").select_option("PRIMARY")
+    expect(page).to_have_url(re.compile("type=PRIMARY"))
+    expect(page.locator("tr.row")).not_to_have_count(everything)
+    name = page.locator("tr.row th a").last.inner_text()
+    page.get_by_label("Text").fill(name)
+    expect(page.locator("tr.row")).to_have_count(1)
+    expect(page).to_have_url(re.compile(f"q={name}"))
+    assert page.evaluate("window.marked === true"), "no reload"
 
 
 def test_a_viewer_sees_no_button_that_acts(person: SignIn) -> None:
@@ -144,7 +158,7 @@ def test_no_page_scrolls_sideways_on_a_phone_or_breaks_its_own_rules(person: Sig
 def test_who_signs_out_in_one_window_sees_nothing_in_the_others(person: SignIn) -> None:
     viewer = person("viewer", anew=True)
     page = viewer.open("/servers/")
-    page.wait_for_function("document.querySelector('#stream-lost').hidden")
+    expect(page.locator("#stream-lost")).to_be_hidden()
     other = page.context.new_page()
     other.goto(f"{viewer.house.url}/audit/")
     other.locator(".me summary").click()
