@@ -44,7 +44,12 @@ class Frame(msgspec.Struct, frozen=True):
         """The row of a server, as the live updates send it."""
         tenant = estate.tenant
         return rows.server_row(
-            estate, seen, role=self.role(tenant), ours=self.live.get((tenant, key)), stale=self.stale[tenant]
+            self.reach.tenants[tenant],
+            estate,
+            seen,
+            role=self.role(tenant),
+            ours=self.live.get((tenant, key)),
+            stale=self.stale[tenant],
         )
 
     def is_blocked(self, found: Found) -> bool:

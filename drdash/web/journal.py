@@ -21,7 +21,7 @@ PAGE = 50
 def actions(request: HttpRequest) -> HttpResponse:
     """What was asked for and what came of it, the newest first; ``state`` and ``server`` filter."""
     frame = frame_of(request)
-    asked = frame.reach.only(Action.objects.select_related("user"))
+    asked = frame.reach.only(Action.objects.select_related("user", "tenant"))
     # A database need not take a NUL in a text.
     state, server = (request.GET.get(name, "").replace("\0", "") for name in ("state", "server"))
     server = server.lower()
@@ -42,7 +42,7 @@ def actions(request: HttpRequest) -> HttpResponse:
 def action(request: HttpRequest, pk: int) -> HttpResponse:
     """One action, from click to outcome."""
     frame = frame_of(request)
-    found = frame.reach.only(Action.objects.select_related("user").filter(pk=pk)).first()
+    found = frame.reach.only(Action.objects.select_related("user", "tenant").filter(pk=pk)).first()
     if found is None:
         raise Http404
     context = {"card": action_card(found), "panel": rows.action_panel(found), "action": found}

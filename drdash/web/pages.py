@@ -46,7 +46,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "blocked": overview.blocked([one for one in recovery if frame.is_blocked(one)], names),
         "tiles": overview.by_status(found),
         "sites": [
-            (cards.site_card(seen, estate), frame.stale[estate.tenant], estate.tenant) for estate, seen in _sites(frame)
+            (cards.site_card(seen, estate), frame.stale[estate.tenant], frame.reach.tenants[estate.tenant])
+            for estate, seen in _sites(frame)
         ],
         "total": len(found),
         "recovery": len(recovery),
@@ -86,6 +87,7 @@ def server(request: HttpRequest, uuid: str) -> HttpResponse:
     found = server_or_404(frame, uuid)
     tenant = found.estate.tenant
     panel = rows.server_panel(
+        frame.reach.tenants[tenant],
         found.estate,
         found.seen,
         role=frame.role(tenant),
@@ -115,7 +117,10 @@ def sites(request: HttpRequest) -> HttpResponse:
     frame = frame_of(request)
     listed = _sites(frame)
     context = {
-        "rows": [rows.site_row(estate, seen, stale=frame.stale[estate.tenant]) for estate, seen in listed],
+        "rows": [
+            rows.site_row(frame.reach.tenants[estate.tenant], estate, seen, stale=frame.stale[estate.tenant])
+            for estate, seen in listed
+        ],
         "have": digest(seen.record.key for _, seen in listed),
     }
     if wants_part(request, "results"):
@@ -137,7 +142,7 @@ def site(request: HttpRequest, uuid: str) -> HttpResponse:
     on_site = finding.find({estate.tenant: estate}, Wanted(site=key), is_blocked=frame.is_blocked)
     context = {
         "card": cards.site_card(seen, estate),
-        "panel": rows.site_panel(estate, seen, stale=stale),
+        "panel": rows.site_panel(frame.reach.tenants[estate.tenant], estate, seen, stale=stale),
         "rows": [frame.row(one) for one in on_site[: finding.PAGE]],
         "have": digest([len(on_site), *(one.key for one in on_site[: finding.PAGE])]),
         "count": len(on_site),

@@ -36,31 +36,34 @@ def render(topic: str, *, tenant: int, role: Role) -> str | None:
         return None
     kind, shape, key = named["kind"] or "health", named["shape"], named["key"]
     if kind == "action":
-        action = Action.objects.select_related("user").filter(tenant_id=tenant, pk=key).first() if _id(key) else None
+        actions = Action.objects.select_related("user", "tenant").filter(tenant_id=tenant)
+        action = actions.filter(pk=key).first() if _id(key) else None
         return None if action is None else action_row(action) if shape == "row" else action_panel(action)
+    if (owner := Tenant.objects.filter(pk=tenant).first()) is None:
+        return None
     estate = replica().estates([tenant])[tenant]
     if kind == "server" and (server := estate.servers.get(key)):
         ours = live_actions([tenant]).get((tenant, key))
-        return (server_row if shape == "row" else server_panel)(estate, server, role=role, ours=ours)
+        return (server_row if shape == "row" else server_panel)(owner, estate, server, role=role, ours=ours)
     if kind == "site" and (site := estate.sites.get(key)):
-        return (site_row if shape == "row" else site_panel)(estate, site)
+        return (site_row if shape == "row" else site_panel)(owner, estate, site)
     if kind == "health" and key == str(tenant):
-        return health(Tenant.objects.get(pk=tenant), estate, live_actions([tenant]))
+        return health(owner, estate, live_actions([tenant]))
     return None
 
 
 def server_row(
-    estate: Estate, seen: Seen[Server], *, role: Role, ours: Action | None, stale: bool | None = None
+    owner: Tenant, estate: Estate, seen: Seen[Server], *, role: Role, ours: Action | None, stale: bool | None = None
 ) -> str:
     """A server as a row of a table."""
     late = _stale(estate, stale)
     site = estate.sites.get(seen.record.site_key)
-    key = ("server-row", estate.tenant, role, late, _of(seen), _of(site), stamp(ours))
-    return _once(key, lambda: _draw("servers/_row.html", _server(estate, seen, role, ours), stale=late))
+    key = ("server-row", owner.pk, owner.name, role, late, _of(seen), _of(site), stamp(ours))
+    return _once(key, lambda: _draw("servers/_row.html", _server(owner, estate, seen, role, ours), stale=late))
 
 
 def server_panel(
-    estate: Estate, seen: Seen[Server], *, role: Role, ours: Action | None, stale: bool | None = None
+    owner: Tenant, estate: Estate, seen: Seen[Server], *, role: Role, ours: Action | None, stale: bool | None = None
 ) -> str:
     """A server's page below its title: state, actions, issues, history, every field."""
     late = _stale(estate, stale)
@@ -68,10 +71,10 @@ def server_panel(
         Action.objects.filter(tenant_id=estate.tenant, server_uuid=seen.record.key).select_related("user")[:RECENT]
     )
     site = estate.sites.get(seen.record.site_key)
-    key = ("server-panel", estate.tenant, role, late, _of(seen), _of(site), tuple(map(stamp, recent)))
+    key = ("server-panel", owner.pk, owner.name, role, late, _of(seen), _of(site), tuple(map(stamp, [ours, *recent])))
 
     def draw() -> str:
-        context = _server(estate, seen, role, ours)
+        context = _server(owner, estate, seen, role, ours)
         groups = facts.groups(seen.record.json, "Server")
         return _draw(
             "servers/_panel.html",
@@ -82,29 +85,29 @@ def server_panel(
     return _once(key, draw)
 
 
-def site_row(estate: Estate, seen: Seen[Site], *, stale: bool | None = None) -> str:
+def site_row(owner: Tenant, estate: Estate, seen: Seen[Site], *, stale: bool | None = None) -> str:
     """A site as a row of a table."""
-    return _site("sites/_row.html", estate, seen, stale)
+    return _site("sites/_row.html", owner, estate, seen, stale)
 
 
-def site_panel(estate: Estate, seen: Seen[Site], *, stale: bool | None = None) -> str:
+def site_panel(owner: Tenant, estate: Estate, seen: Seen[Site], *, stale: bool | None = None) -> str:
     """A site's page below its title."""
-    return _site("sites/_panel.html", estate, seen, stale)
+    return _site("sites/_panel.html", owner, estate, seen, stale)
 
 
 def action_row(action: Action) -> str:
-    """An action as a row of a table; its ``user`` must be loaded."""
-    key = ("action-row", stamp(action))
-    return _once(key, lambda: _draw("actions/_row.html", {"card": action_card(action), "tenant": action.tenant_id}))
+    """An action as a row of a table; its ``user`` and ``tenant`` must be loaded."""
+    key = ("action-row", action.tenant.name, stamp(action))
+    return _once(key, lambda: _draw("actions/_row.html", {"card": action_card(action), "owner": action.tenant.name}))
 
 
 def action_panel(action: Action) -> str:
-    """An action's page below its title; its ``user`` must be loaded."""
+    """An action's page below its title; its ``user`` and ``tenant`` must be loaded."""
     key = ("action-panel", stamp(action))
-    return _once(key, lambda: _draw("actions/_panel.html", {"card": action_card(action), "tenant": action.tenant_id}))
+    return _once(key, lambda: _draw("actions/_panel.html", {"card": action_card(action), "owner": action.tenant.name}))
 
 
-def health(tenant: Tenant, estate: Estate, live: dict[tuple[int, str], Action], *, stale: bool | None = None) -> str:
+def health(owner: Tenant, estate: Estate, live: dict[tuple[int, str], Action], *, stale: bool | None = None) -> str:
     """How fresh a tenant's data is, and what everyone has to know of it on every page."""
     late = _stale(estate, stale)
     production = [seen for seen in estate.servers.values() if cards.in_production(seen.record)]
@@ -113,7 +116,7 @@ def health(tenant: Tenant, estate: Estate, live: dict[tuple[int, str], Action], 
     key = (
         "health",
         estate.tenant,
-        tenant.name,
+        owner.name,
         late,
         estate.health,
         tuple((seen.record.key, seen.record.name) for seen in production),
@@ -122,7 +125,7 @@ def health(tenant: Tenant, estate: Estate, live: dict[tuple[int, str], Action], 
 
     def draw() -> str:
         context = {
-            "name": tenant.name,
+            "name": owner.name,
             "health": estate.health,
             "production": [
                 {"name": cards.name_of(s.record), "url": buttons.server_url(s.record.uuid)} for s in production
@@ -150,7 +153,7 @@ def blocked(estate: Estate, seen: Seen[Server], ours: Action | None) -> bool:
     return _once(key, judged) == "yes"
 
 
-def _server(estate: Estate, seen: Seen[Server], role: Role, ours: Action | None) -> dict[str, Any]:
+def _server(owner: Tenant, estate: Estate, seen: Seen[Server], role: Role, ours: Action | None) -> dict[str, Any]:
     site = estate.site_of(seen.record)
     shown = () if seen.missing_since else buttons.buttons(seen.record, site, role=role, ours=own_state(ours))
     in_row = tuple(button for button in shown if not button.pointless)
@@ -162,17 +165,23 @@ def _server(estate: Estate, seen: Seen[Server], role: Role, ours: Action | None)
         "ours": None
         if ours is None
         else {"action": ours, "name": action_name(ours.kind, production=ours.production), "state": ours.state},
-        "tenant": estate.tenant,
+        "tenant": owner.pk,
+        "owner": owner.name,
     }
 
 
-def _site(template: str, estate: Estate, seen: Seen[Site], stale: bool | None) -> str:
+def _site(template: str, owner: Tenant, estate: Estate, seen: Seen[Site], stale: bool | None) -> str:
     late = _stale(estate, stale)
     card = cards.site_card(seen, estate)
-    key = (template, estate.tenant, late, _of(seen), card.servers)
+    key = (template, owner.pk, owner.name, late, _of(seen), card.servers)
 
     def draw() -> str:
-        context = {"card": card, "groups": facts.groups(seen.record.json, "Site"), "tenant": estate.tenant}
+        context = {
+            "card": card,
+            "groups": facts.groups(seen.record.json, "Site"),
+            "tenant": owner.pk,
+            "owner": owner.name,
+        }
         return _draw(template, context, stale=late)
 
     return _once(key, draw)

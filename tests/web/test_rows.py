@@ -172,8 +172,8 @@ def test_health_tells_why_the_last_poll_failed(tenant: Tenant) -> None:
 def test_a_drawing_is_made_once_for_all(tenant: Tenant) -> None:
     one = estate(server(), tenant=tenant.pk)
     seen = one.servers["s-1"]
-    first = rows.server_row(one, seen, role=Role.ADMIN, ours=None)
-    assert rows.server_row(one, seen, role=Role.ADMIN, ours=None) is first
+    first = rows.server_row(tenant, one, seen, role=Role.ADMIN, ours=None)
+    assert rows.server_row(tenant, one, seen, role=Role.ADMIN, ours=None) is first
 
 
 def test_accepted_and_succeeded_are_different_words(tenant: Tenant) -> None:
