@@ -18,7 +18,7 @@ from drdash.cloud.words import ServerStatus
 from drdash.estate.store import store
 from drdash.estate.waiting import waits
 from drdash.failover import following
-from drdash.failover.actions import AT_ONCE, Wish, _looks, preview, request
+from drdash.failover.actions import AT_ONCE, TooMany, Wish, _looks, _slots, preview, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
@@ -199,6 +199,24 @@ def test_looks_that_hang_leave_threads_for_pages(
         for _ in range(AT_ONCE):
             _looks.release()
     assert preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST).verdict.allowed
+
+
+def test_a_repeat_is_answered_even_when_no_more_actions_are_taken(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    same = wish()
+    first, _ = request(user=bob, tenant=tenant, server=server, wish=same)
+    for _ in range(AT_ONCE):
+        assert _slots.acquire(blocking=False)
+    try:
+        again, created = request(user=bob, tenant=tenant, server=server, wish=same)
+        assert (again.pk, created) == (first.pk, False)
+        with pytest.raises(TooMany):
+            request(user=bob, tenant=tenant, server=server, wish=wish())
+    finally:
+        for _ in range(AT_ONCE):
+            _slots.release()
+    assert len(simulator.posts) == 1
 
 
 def test_an_action_does_not_wait_for_a_redis_that_hangs(
