@@ -2,6 +2,8 @@
 
 import argparse
 import socket
+from collections.abc import Iterable
+from typing import Any
 
 import uvicorn
 
@@ -13,7 +15,15 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams first: uvicorn waits for open responses, and a stream would go on for minutes."""
         await hub.stop()
+        cut_off(self.server_state.connections)
         await super().shutdown(sockets)
+
+
+def cut_off(connections: Iterable[Any]) -> None:
+    """Drop those that were closed and whose readers, asleep perhaps, never take what is left: uvicorn would wait."""
+    for connection in list(connections):
+        if connection.transport.is_closing():
+            connection.transport.abort()
 
 
 def main() -> None:

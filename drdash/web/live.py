@@ -20,7 +20,7 @@ from drdash.estate.store import StoreAway, changes, store
 from drdash.tenants.roles import Role
 from drdash.web import rows, sessions
 from drdash.web.fanout import Fanout
-from drdash.web.streams import RIGHTS_CHANGED, Send, Stream
+from drdash.web.streams import GRACE, RIGHTS_CHANGED, Send, Stream
 from drdash.web.topics import BadQuery, wanted
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ class Hub:
         self._render = render
         self._fanout = Fanout(partial(self._in_thread, render))
         self._tasks: list[asyncio.Task[None]] = []
+        self._serving: set[asyncio.Task[Any]] = set()
         self._threads: ThreadPoolExecutor | None = None
 
     async def start(self) -> None:
@@ -86,7 +87,7 @@ class Hub:
         self._tasks = [asyncio.create_task(self._kept_going(work)) for work in works]
 
     async def stop(self) -> None:
-        """End every stream at once; further ones get 503. May be called again."""
+        """End every stream, with a second's grace for its last bytes; further ones get 503. May be called again."""
         threads, self._threads = self._threads, None
         for stream in list(self._fanout.streams):
             stream.end()
@@ -94,6 +95,8 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=2 * GRACE)
         if threads is not None:
             threads.shutdown(wait=False)
 
@@ -121,6 +124,9 @@ class Hub:
         last_id = next((value for name, value in scope["headers"] if name == b"last-event-id"), b"")
         self._fanout.join(stream, last_id.decode("latin-1"))
         leaving = asyncio.create_task(_end_when_gone(receive, stream))
+        if serving := asyncio.current_task():
+            self._serving.add(serving)
+            serving.add_done_callback(self._serving.discard)
         # Streams that began together shall neither end together nor come back together.
         apart = random.uniform(0.75, 1)
         try:

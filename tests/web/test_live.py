@@ -22,8 +22,10 @@ from drdash.cloud import reading
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import Read, merge_pass, next_version
 from drdash.estate.store import store
+from drdash.serve import cut_off
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
+from drdash.web import rows
 from drdash.web.live import Hub
 from tests.conftest import DATA_DIR, free_port, redis_binary
 
@@ -145,6 +147,7 @@ class Served:
     hub: Hub
     port: int
     server: uvicorn.Server
+    thread: threading.Thread
     drawn: list[tuple[str, int, Role]]
     listeners: list[Listener] = field(default_factory=list)
 
@@ -176,7 +179,7 @@ Serve = Callable[..., Served]
 @pytest.fixture
 def serve(redis_url: str) -> Iterator[Serve]:
     """Serve a hub with the given intervals; what it draws tells the topic, the role and the server's name."""
-    stop: list[tuple[Served, threading.Thread]] = []
+    stop: list[Served] = []
 
     def start(**options: object) -> Served:
         drawn: list[tuple[str, int, Role]] = []
@@ -201,8 +204,8 @@ def serve(redis_url: str) -> Iterator[Serve]:
 
         thread = threading.Thread(target=asyncio.run, args=(run(),))
         thread.start()
-        served = Served(hub, port, server, drawn)
-        stop.append((served, thread))
+        served = Served(hub, port, server, thread, drawn)
+        stop.append(served)
         until = time.monotonic() + 10
         while not server.started:
             assert time.monotonic() < until, "uvicorn did not start"
@@ -210,12 +213,12 @@ def serve(redis_url: str) -> Iterator[Serve]:
         return served
 
     yield start
-    for served, thread in stop:
+    for served in stop:
         for listener in served.listeners:
             listener.close()
         served.server.should_exit = True
-        thread.join(10)
-        assert not thread.is_alive()
+        served.thread.join(10)
+        assert not served.thread.is_alive()
 
 
 @pytest.fixture(autouse=True)
@@ -504,15 +507,32 @@ def test_what_cannot_be_drawn_holds_up_nothing_else(serve: Serve, cast: Cast, ca
     assert "server-row-one" in caplog.text
 
 
-def test_every_stream_ends_at_once_when_the_server_stops(serve: Serve, cast: Cast) -> None:
-    served = serve()
-    listener = served.settled(cookie(cast.alice))
-    stuck = served.connect(cookie(cast.bob), "server-row-*")
+def test_every_stream_ends_when_the_server_stops_even_one_that_nobody_reads(serve: Serve, cast: Cast) -> None:
+    served = serve(render=lambda topic, tenant, role: "x" * 3_000_000)
+    listener = served.settled(cookie(cast.alice), "server-row-one")
+    asleep = served.connect(cookie(cast.bob), "server-row-one")
+    for _ in range(4):  # more than the buffers between the two hold
+        store().announce(cast.acme.pk, ["server:one"])
+        listener.next("server-row-one")
     loop = served.server.servers[0].get_loop()
-    asyncio.run_coroutine_threadsafe(served.hub.stop(), loop).result(2)
+    asyncio.run_coroutine_threadsafe(served.hub.stop(), loop).result(5)
     assert listener.ended.wait(2)
     assert served.listen(cookie(cast.alice)).status == 503
-    stuck.close()
+    loop.call_soon_threadsafe(cut_off, served.server.server_state.connections)
+    served.server.should_exit = True
+    served.thread.join(5)
+    assert not served.thread.is_alive()
+    asleep.close()
+
+
+def test_the_stream_sends_what_the_page_includes(serve: Serve, cast: Cast) -> None:
+    listener = serve(render=rows.render).settled(cookie(cast.bob), "server-row-*")
+    poll(cast.acme, one="Web")
+    topic, health = "server-row-one", f"health-{cast.acme.pk}"
+    events = listener.each(topic, health)
+    assert 'id="server-row-one"' in events[topic].data
+    assert events[topic].data == rows.render(topic, tenant=cast.acme.pk, role=Role.VIEWER)
+    assert events[health].data == rows.render(health, tenant=cast.acme.pk, role=Role.VIEWER)
 
 
 @contextmanager
