@@ -10,11 +10,13 @@ from django.utils import timezone
 
 from drdash.cloud.records import Server
 from drdash.estate import aside, fresh, polling
+from drdash.estate.replica import replica
 from drdash.estate.store import store
 from drdash.estate.waiting import waits
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
 from drdash.tasks import poll, tick
+from drdash.tenants import connect as connecting
 from drdash.tenants.connect import client_of, connect
 from drdash.tenants.models import Tenant
 from tests.stack import Poll
@@ -139,6 +141,36 @@ def test_a_429_is_waited_for_by_passes_and_fresh_reads_alike(
     assert "wait" in looked.problem
     assert len(simulator.requests) == before
     assert store().due([tenant.pk], now=timezone.now() + timedelta(seconds=50)) == []
+
+
+def become_another_process() -> None:
+    """Forget what this process was told of waits, as if another one went on."""
+    aside.settle()
+    waits._until.clear()
+    connecting._clients.clear()
+
+
+def test_a_429_of_a_fresh_read_holds_the_worker_back(
+    simulator: Simulator, tenant: Tenant, polled: Poll, server: Server
+) -> None:
+    simulator.fail("429", method="GET", path="/servers", retry_after=60)
+    assert fresh.read_fresh(tenant.pk, client_of(tenant), server, now=timezone.now).problem
+    become_another_process()
+    before = len(simulator.requests)
+    run(tenant, later=20)
+    assert len(simulator.requests) == before
+
+
+def test_a_429_of_the_worker_holds_a_fresh_read_back_without_a_trip_to_redis(
+    simulator: Simulator, tenant: Tenant, polled: Poll, server: Server
+) -> None:
+    simulator.fail("429", method="GET", path="/servers", retry_after=60)
+    polled()
+    become_another_process()
+    replica().estates([tenant.pk])  # as for every page and every answer of the API
+    before = len(simulator.requests)
+    assert "wait" in fresh.read_fresh(tenant.pk, client_of(tenant), server, now=timezone.now).problem
+    assert len(simulator.requests) == before
 
 
 def test_a_list_that_is_cut_short_is_a_failed_pass(simulator: Simulator, tenant: Tenant, polled: Poll) -> None:
