@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 from django.contrib.auth.models import User
@@ -7,6 +8,7 @@ from django.test import Client
 from django.utils.html import escape
 
 from drdash.cloud.records import Server
+from drdash.failover import actions
 from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Membership
@@ -180,3 +182,52 @@ def test_a_form_without_the_token_of_the_session_is_refused(bob: User, server: S
 
 def test_the_name_is_escaped_in_the_dialog(bob: User, server: Server) -> None:
     assert escape(server.name) in opened(bob, server).html
+
+
+def test_an_outcome_that_nobody_knows_stays_in_the_dialog(bob: User, server: Server, simulator: Simulator) -> None:
+    simulator.fail("504", method="POST", path=":start_failover_test", after_effect=True)
+    status, html, headers = opened(bob, server, **{"X-Shows": f"server-row-{server.key}"}).send()
+    assert (status, Action.objects.get().state, len(posts(simulator))) == (200, State.UNKNOWN, 1)
+    assert "HX-Trigger-After-Swap" not in headers
+    assert "a person has to look there" in html
+    assert "Outcome unknown" in html
+
+
+def test_a_refusal_of_the_cloud_is_shown_in_its_own_words(bob: User, server: Server, simulator: Simulator) -> None:
+    simulator.fail("403", method="POST", path=":start_failover_test")
+    status, html, _ = opened(bob, server).send()
+    assert (status, Action.objects.get().state) == (200, State.REFUSED)
+    assert "This method is not allowed for this user account." in html
+
+
+def test_a_cloud_that_cannot_be_read_gives_a_dialog_that_says_so(
+    bob: User, server: Server, simulator: Simulator
+) -> None:
+    simulator.fail("500", method="GET", times=None)
+    html = opened(bob, server).html
+    assert "Not possible now." in html
+    assert 'class="go' not in html
+
+
+def test_a_key_that_was_used_for_something_else_opens_the_dialog_anew(
+    bob: User, server: Server, simulator: Simulator
+) -> None:
+    dialog = opened(bob, server)
+    dialog.send()
+    status, html, _ = dialog.send(point="ids", backup_id="b-1", archive_id="a-1", vault_id="v-1")
+    assert (status, len(posts(simulator))) == (409, 1)
+    assert "used for something else" in html
+    assert dialog.fields["key"] not in html
+
+
+def test_when_too_many_actions_are_under_way_the_dialog_keeps_what_was_typed(
+    alice: User, server: Server, simulator: Simulator
+) -> None:
+    dialog = opened(alice, server, "start_failover_prod")
+    with ExitStack() as busy:
+        for _ in range(actions.AT_ONCE):
+            busy.enter_context(actions._slots)
+        status, html, headers = dialog.send(confirm=server.name)
+    assert (status, headers["X-Dialog"], posts(simulator)) == (503, "1", [])
+    assert f'name="confirm" value="{escape(server.name)}"' in html
+    assert dialog.fields["key"] in html
