@@ -131,6 +131,14 @@ def test_a_pass_that_has_not_seen_a_newer_read_of_the_same_does_not_write_over_i
     assert store.load(1) == part
 
 
+def test_two_part_reads_over_the_same_version_do_not_both_win(store: Store) -> None:
+    estate = published(store, empty(), 0, "A", "B", version=5)
+    one = merge_part(estate, Read(started=at(20), servers=(a_server("a", "new"),)), version=9)
+    other = merge_part(estate, Read(started=at(20), servers=(a_server("b", "new"),)), version=8)
+    assert store.publish(estate, *one)
+    assert not store.publish(estate, *other)  # a replica at version 9 would never hear of it
+
+
 def test_a_plan_from_before_the_clock_was_set_back_is_due(store: Store) -> None:
     store.plan(1, NOW + timedelta(days=1))
     store.plan(2, NOW + timedelta(hours=1))
