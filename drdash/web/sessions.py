@@ -1,6 +1,7 @@
 """Whom a session cookie stands for, and whether that still holds: for many open streams in one go."""
 
 from collections.abc import Collection
+from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -33,7 +34,8 @@ def watcher(cookie_header: str) -> Watcher | None:
     held = SessionStore(key).load() if key else {}
     if held.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
         return None
-    user = get_user_model().objects.filter(pk=held.get(SESSION_KEY), is_active=True).first()
+    pk: Any = held.get(SESSION_KEY)
+    user = get_user_model().objects.filter(pk=pk, is_active=True).first()
     if user is None:
         return None
     stamp = user.get_session_auth_hash()
