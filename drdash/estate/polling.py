@@ -45,9 +45,10 @@ def run_pass(tenant: int, client: Client, *, watched: Collection[str], now: Now,
     cloud. Returns what was read, as evidence; None when it failed (its health then says why), when it is not time yet,
     or when another process is at it. Raises StoreAway without Redis: there is nobody to tell then.
     """
-    with store().passing(tenant, seconds=PASS_SECONDS + 30) as ours:
+    with store().passing(tenant) as ours:
         if not ours:
             return None
+        store().hurried(tenant)  # it is read now
         estate = store().load(tenant, known=replica().known(tenant))
         read: Read | None = None
         begun = now()
@@ -58,13 +59,14 @@ def run_pass(tenant: int, client: Client, *, watched: Collection[str], now: Now,
                 estate, read = _whole(estate, client, now)
             elif not estate.health.failures:
                 estate, read = _part(estate, client, watched, now)
-        store().plan(tenant, _next(estate, watched, now=now(), jitter=jitter))
+        planned = _next(estate, watched, now=now(), jitter=jitter)
+        store().plan(tenant, now() if store().hurried(tenant) else planned)
         return read
 
 
 def hurry(tenant: int, now: datetime) -> None:
     """Have the tenant's busy and watched servers read at once. Raises StoreAway."""
-    store().plan(tenant, now)
+    store().hurry(tenant, now)
 
 
 def take(tenant: int, read: Read, *, now: Now) -> None:
@@ -99,7 +101,7 @@ def _whole(estate: Estate, client: Client, now: Now) -> tuple[Estate, Read | Non
     started = now()
     try:
         servers = client.servers(deadline=PASS_SECONDS)
-        # One deadline for the pass: the lock ends soon after it.
+        # One deadline for both: a pass must not last longer than what stale means.
         sites = client.sites(deadline=min(PASS_SECONDS, max(1.0, PASS_SECONDS - (now() - started).total_seconds())))
         for listing, what in ((servers, "servers"), (sites, "sites")):
             if listing.total is not None and not listing.whole:

@@ -1,6 +1,7 @@
 """Each process's typed copy of the estates: one trip to Redis a request tells whether it is current."""
 
 import threading
+import time
 from collections.abc import Iterable
 from functools import cache
 
@@ -10,6 +11,9 @@ from django.conf import settings
 from drdash.estate.snapshot import Estate, Health
 from drdash.estate.store import Store, StoreAway, store
 
+# A Redis that hangs costs each trip its whole time-out: after one that failed, so long nobody else tries.
+PAUSE_SECONDS = 2.0
+
 
 class Replica:
     """Estates by tenant, brought up to date from the store when asked; without Redis they serve as they are."""
@@ -18,17 +22,20 @@ class Replica:
         self._store = source
         self._estates: dict[int, Estate] = {}
         self._lock = threading.Lock()
+        self._away_until = 0.0
         self.reachable = False
 
     def estates(self, tenants: Iterable[int]) -> dict[int, Estate]:
         """The estate of each tenant, as fresh as can be had. A tenant that was never seen has an empty one, never
         polled. Raises nothing for want of Redis: ``reachable`` tells, and the estates' age."""
         wanted = list(tenants)
-        try:
-            self._refresh(wanted)
-            self.reachable = True
-        except StoreAway:
-            self.reachable = False
+        if time.monotonic() >= self._away_until:
+            try:
+                self._refresh(wanted)
+                self.reachable = True
+            except StoreAway:
+                self.reachable = False
+                self._away_until = time.monotonic() + PAUSE_SECONDS
         return {tenant: self._estates.get(tenant) or _never_seen(tenant) for tenant in wanted}
 
     def known(self, tenant: int) -> Estate | None:

@@ -3,13 +3,15 @@
 The only importer of redis. Nothing here is the last word on anything: without Redis every process goes on with what it
 has, and says how old that is. Keys: ``drdash:estate:<tenant>`` (hash of version, health and items),
 ``drdash:changed:<tenant>`` (item → version that last changed it), ``drdash:due`` (tenant → time of its next pass),
-``drdash:pass:<tenant>`` (the lock), ``drdash:wait:<tenant>`` (a 429's end), ``drdash:changes`` (the stream).
+``drdash:hurry`` (tenants to read at once), ``drdash:pass:<tenant>`` (the lock), ``drdash:wait:<tenant>`` (a 429's end),
+``drdash:changes`` (the stream).
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
@@ -35,6 +37,10 @@ _HOLD = (
     "redis.call('set', KEYS[1], ARGV[1], 'PXAT', ARGV[2]) end"
 )
 _DROP_OWN_LOCK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+_KEEP_OWN_LOCK = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('pexpire', KEYS[1], ARGV[2])"
+
+# A process that is killed leaves its lock for as long as this at most; one that lives renews it.
+LOCK_SECONDS = 15.0
 
 
 class StoreAway(Exception):
@@ -63,6 +69,7 @@ class Store:
         # Any: redis-py's types unite the answers of all its modes, str and bytes, present and awaited.
         self._redis: Any = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
         self._drop_own_lock = self._redis.register_script(_DROP_OWN_LOCK)
+        self._keep_own_lock = self._redis.register_script(_KEEP_OWN_LOCK)
         self._hold = self._redis.register_script(_HOLD)
 
     def peek(self, tenants: Sequence[int]) -> dict[int, Stored]:
@@ -147,17 +154,32 @@ class Store:
         to.xadd(STREAM, fields, maxlen=STREAM_LENGTH, approximate=True)
 
     @contextmanager
-    def passing(self, tenant: int, *, seconds: float) -> Iterator[bool]:
-        """Hold the tenant's one pass for at most ``seconds``; False when someone else holds it."""
+    def passing(self, tenant: int) -> Iterator[bool]:
+        """Hold the tenant's one pass for as long as the block takes; False when someone else holds it."""
         name, token = f"drdash:pass:{tenant}", uuid4().hex
         with _away():
-            held = bool(self._redis.set(name, token, nx=True, px=int(seconds * 1000)))
+            held = bool(self._redis.set(name, token, nx=True, px=int(LOCK_SECONDS * 1000)))
+        if not held:
+            yield False
+            return
+        done = Event()
+        renewal = Thread(target=self._keep, args=(name, token, done), name="pass lock", daemon=True)
+        renewal.start()
         try:
-            yield held
+            yield True
         finally:
-            if held:
-                with _away():
-                    self._drop_own_lock(keys=[name], args=[token])
+            done.set()
+            with _away():
+                self._drop_own_lock(keys=[name], args=[token])
+
+    def _keep(self, name: str, token: str, done: Event) -> None:
+        """Renew a lock until it is no longer needed, or someone else's."""
+        while not done.wait(LOCK_SECONDS / 3):
+            try:
+                if not self._keep_own_lock(keys=[name], args=[token, int(LOCK_SECONDS * 1000)]):
+                    return
+            except RedisError:
+                continue  # it may be back before the lock ends
 
     def due(self, tenants: Sequence[int], *, now: datetime) -> list[int]:
         """Those of the tenants whose next pass is due: also those that were never planned."""
@@ -175,6 +197,18 @@ class Store:
         """Plan the tenant's next pass, in place of the one planned before."""
         with _away():
             self._redis.zadd("drdash:due", {str(tenant): at.timestamp()})
+
+    def hurry(self, tenant: int, now: datetime) -> None:
+        """Have the tenant read at once, also when a pass is under way that would plan the next one for later."""
+        with _away(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.sadd("drdash:hurry", str(tenant))
+            pipe.zadd("drdash:due", {str(tenant): now.timestamp()})
+            pipe.execute()
+
+    def hurried(self, tenant: int) -> bool:
+        """Whether someone hurried since this was last asked."""
+        with _away():
+            return bool(self._redis.srem("drdash:hurry", str(tenant)))
 
     def hold(self, tenant: int, until: datetime) -> None:
         """Note, for all processes, that the cloud wants no request for the tenant before ``until``; a longer wait is
@@ -221,22 +255,6 @@ async def changes(after: str | None, *, url: str | None = None) -> AsyncIterator
                         yield changes
     finally:
         await client.aclose()
-
-
-async def missed(after: str, *, url: str | None = None) -> list[Changes] | None:
-    """What was announced since the stream id; None when the stream no longer holds it. Raises StoreAway."""
-    client: Any = redis.asyncio.Redis.from_url(url or settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
-    try:
-        with _away():
-            try:
-                entries = await client.xrange(STREAM, min=after)
-            except redis.ResponseError:  # not an id at all
-                return None
-    finally:
-        await client.aclose()
-    if not entries or entries[0][0].decode() != after:
-        return None
-    return [_changes(entry) for entry in entries[1:]]
 
 
 def _changes(entry: tuple[bytes, Mapping[bytes, bytes]]) -> Changes:

@@ -9,7 +9,7 @@ import pytest
 from drdash.cloud import reading
 from drdash.estate.replica import Replica
 from drdash.estate.snapshot import Change, Estate, Read, failed, merge_part, merge_pass
-from drdash.estate.store import Store, StoreAway, changes, missed
+from drdash.estate.store import LOCK_SECONDS, Changes, Store, StoreAway, changes
 from tests.estate.test_snapshot import a_server, at, empty, whole
 
 NOW = datetime.now(UTC)
@@ -151,11 +151,36 @@ def test_a_tenant_that_was_never_seen_is_empty_and_stale(store: Store) -> None:
 
 
 def test_one_pass_holds_the_tenant_at_a_time(store: Store) -> None:
-    with store.passing(1, seconds=30) as mine:
-        with store.passing(1, seconds=30) as theirs, store.passing(2, seconds=30) as elsewhere:
+    with store.passing(1) as mine:
+        with store.passing(1) as theirs, store.passing(2) as elsewhere:
             assert (mine, theirs, elsewhere) == (True, False, True)
-    with store.passing(1, seconds=30) as again:
+    with store.passing(1) as again:
         assert again
+
+
+def test_a_process_that_was_killed_in_a_pass_leaves_its_lock_for_seconds_only(store: Store) -> None:
+    killed = store.passing(1)
+    killed.__enter__()
+    assert 0 < store._redis.pttl("drdash:pass:1") <= LOCK_SECONDS * 1000 <= 15_000
+
+
+def test_a_lock_that_is_held_is_renewed_and_never_someone_elses(store: Store) -> None:
+    with store.passing(1):
+        (name,) = store._redis.keys("drdash:pass:*")
+        token = store._redis.get(name)
+        store._redis.pexpire(name, 50)
+        assert store._keep_own_lock(keys=[name], args=[token, 9000])
+        assert store._redis.pttl(name) > 8000
+        assert not store._keep_own_lock(keys=[name], args=["another", 9000])
+
+
+def test_a_hurry_during_a_pass_is_not_forgotten(store: Store) -> None:
+    assert not store.hurried(1)
+    store.hurry(1, NOW)
+    assert store.due([1], now=NOW) == [1]
+    store.plan(1, NOW + timedelta(seconds=15))
+    assert store.hurried(1)
+    assert not store.hurried(1)
 
 
 def test_tenants_are_due_when_never_planned_or_when_their_time_has_come(store: Store) -> None:
@@ -186,6 +211,15 @@ def newest_id(store: Store) -> str:
     return str(store._redis.xrevrange("drdash:changes", count=1)[0][0].decode())
 
 
+def announced(store: Store, after: str) -> list[Changes]:
+    """What was announced since that id."""
+    entries = store._redis.xrange("drdash:changes", min=f"({after}")
+    return [
+        Changes(entry.decode(), int(fields[b"tenant"]), tuple(msgspec.json.decode(fields[b"keys"])))
+        for entry, fields in entries
+    ]
+
+
 def test_a_change_of_a_site_announces_its_servers_too(store: Store, redis_url: str) -> None:
     server = reading.server(b'{"uuid": "W", "site_uuid": "S"}')
     for version, status in enumerate(("PROVISIONING", "PROVISIONED"), 1):
@@ -196,8 +230,7 @@ def test_a_change_of_a_site_announces_its_servers_too(store: Store, redis_url: s
         assert merged is not None
         before = newest_id(store) if known.version else ""
         assert store.publish(known, *merged)
-    told = asyncio.run(missed(before, url=redis_url))
-    assert told is not None
+    told = announced(store, before)
     assert [set(entry.keys) for entry in told] == [{"site:s", "server:w", "estate", "health"}]
 
 
@@ -214,18 +247,6 @@ def test_announcements_are_heard_as_they_come(store: Store, redis_url: str) -> N
         return found
 
     assert asyncio.run(heard()) == [("action:1",), ("action:2",)]
-
-
-def test_what_was_missed_is_told_from_a_known_id_on_and_not_from_an_unknown_one(store: Store, redis_url: str) -> None:
-    estate = published(store, empty(), 0, "A", version=5)
-    first = asyncio.run(missed("0-0", url=redis_url))
-    assert first is None
-    newest = newest_id(store)
-    published(store, estate, 15, "A", "B", version=6)
-    told = asyncio.run(missed(newest, url=redis_url))
-    assert told is not None
-    assert [entry.keys for entry in told] == [("estate", "health", "server:b")]
-    assert asyncio.run(missed("nonsense", url=redis_url)) is None
 
 
 def test_without_redis_everything_says_so(redis_url: str) -> None:
