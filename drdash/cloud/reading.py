@@ -169,7 +169,7 @@ def _issue(entry: Mapping[str, Any]) -> Issue:
         code=_text(error, "code"),
         message=_text(error, "message"),
         severity=Severity(_text(entry, "severity").upper()),
-        link=None if link is None else Rel(_clean(link) if isinstance(link, str) else _as_text(link)),
+        link=None if link is None or link == "" else Rel(_clean(link) if isinstance(link, str) else _as_text(link)),
         domain=_text(entry, "domain"),
         target=_text(entry, "target"),
         task_uuids=tuple(_clean(task) for task in tasks if isinstance(task, str)) if isinstance(tasks, list) else (),

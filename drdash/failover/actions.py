@@ -5,7 +5,6 @@ is what makes it safe: the row and its audit entry → a fresh read → the guar
 POST → the outcome. A process that dies leaves a row that time settles (``following``), never a second POST.
 """
 
-import time
 from collections.abc import Callable
 from threading import BoundedSemaphore
 
@@ -14,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from drdash.clock import boot_seconds
 from drdash.cloud.client import Client
 from drdash.cloud.errors import CloudError
 from drdash.cloud.records import Server, Site
@@ -27,7 +27,7 @@ from drdash.failover.ours import live_actions, open_action, own_state
 from drdash.failover.reasons import Mark, Reason, own
 from drdash.failover.record import create, move
 from drdash.failover.sighting import Sighting, differences, sight_of
-from drdash.failover.wish import Invalid, Wish, check, digest
+from drdash.failover.wish import Invalid, Wish, check, digest, names_it
 from drdash.tenants import access
 from drdash.tenants.connect import client_of
 from drdash.tenants.models import Tenant
@@ -94,11 +94,6 @@ def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind) -> Previe
     )
 
 
-def boot_seconds() -> float:
-    """Seconds that also pass while the host is suspended: a sender that slept must not send late."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 def request(
     *, user: User, tenant: Tenant, server: Server, wish: Wish, clock: Callable[[], float] = boot_seconds
 ) -> tuple[Action, bool]:
@@ -107,12 +102,12 @@ def request(
     ``server`` is what is known of it; the cloud is asked again before anything is sent. A refusal by the guard is an
     action in state ``refused`` without a ``status``. Raises Invalid, KeyReused, TooMany; then nothing was sent.
     """
-    check(wish)
+    check(wish, server)
     role, content = _role(user, tenant), digest(tenant, server, wish)
     if earlier := _earlier(user, wish, content):
         return earlier, False
     forbidden = _forbidden(wish.kind, role)
-    if not forbidden and is_production(wish.kind, server) and wish.confirm.strip() != server.name.strip():
+    if not forbidden and names_it(wish.kind, server) and wish.confirm.strip() != server.name.strip():
         raise Invalid(f'Type the server\'s name, "{server.name}", to confirm: this is production.')
     if not _slots.acquire(blocking=False):
         raise TooMany("Too many actions are under way at once. Nothing was sent: try again in a moment.")

@@ -70,7 +70,10 @@ class Action(models.Model):
                 fields=["cloud", "server_uuid"], condition=Q(state__in=OPEN), name="one_open_action_per_server"
             ),
         ]
-        indexes = [models.Index(fields=["tenant", "server_uuid", "-id"], name="actions_of_a_server")]
+        indexes = [
+            models.Index(fields=["tenant", "server_uuid", "-id"], name="actions_of_a_server"),
+            models.Index(fields=["state"], condition=Q(state__in=LIVE), name="live_actions"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.server_name} ({self.state})"

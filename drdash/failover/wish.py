@@ -6,10 +6,11 @@ import re
 import msgspec
 
 from drdash.cloud.records import RecoveryPoint, Server
-from drdash.failover.guard import Kind
+from drdash.failover.guard import PRODUCTION, Kind
 from drdash.failover.sighting import Sighting
 from drdash.tenants.models import Tenant
 
+LONGEST_ID = 100
 _KEY = re.compile(r"[!-~]{1,100}")
 _RECOVERY_POINT_ID = re.compile(r"[a-zA-Z0-9@-]{1,200}")
 
@@ -30,8 +31,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     seen: Sighting | None = None
 
 
-def check(wish: Wish) -> None:
+def check(wish: Wish, server: Server) -> None:
     """Raise Invalid when the wish is wrong in itself, whatever the cloud shows."""
+    if len(server.key) > LONGEST_ID:
+        raise Invalid(f"The server's id is longer than the {LONGEST_ID} characters that an action can name.")
     if not _KEY.fullmatch(wish.key):
         raise Invalid("The idempotency key must be 1 to 100 visible ASCII characters.")
     point = wish.recovery_point
@@ -41,6 +44,12 @@ def check(wish: Wish) -> None:
         raise Invalid("A stop takes no recovery point.")
     if not all(_RECOVERY_POINT_ID.fullmatch(one) for one in (point.backup_id, point.archive_id, point.vault_id)):
         raise Invalid("A recovery point needs all three ids, of letters, digits, - and @: backup, archive and vault.")
+
+
+def names_it(kind: Kind, server: Server) -> bool:
+    """Whether the server's name has to be typed before the cloud is even asked: a start of production always, a stop
+    when production is what was last seen to run. Whatever the fresh read shows beyond that is the guard's to say."""
+    return kind is Kind.START_PROD or (kind is Kind.STOP and server.status in PRODUCTION)
 
 
 def digest(tenant: Tenant, server: Server, wish: Wish) -> str:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 
+from drdash.clock import boot_seconds
 from drdash.cloud.client import Account, BadAddress, Client
 from drdash.cloud.errors import CloudError
 from drdash.tenants.models import Credential, Membership, Tenant
@@ -116,4 +117,4 @@ def _account(cloud: str, client_id: str, secret: str) -> Account:
 
 
 def _client(account: Account) -> Client:
-    return Client(account, now=time.time, monotonic=time.monotonic)
+    return Client(account, now=time.time, monotonic=boot_seconds)

@@ -172,7 +172,7 @@ def test_a_link_of_an_issue_is_absent_or_what_came_but_never_lost() -> None:
     issues = server(_issues=[{}, {"link": None}, {"link": "DR_NEW"}, {"link": 7}, {"link": ""}]).issues
 
     assert issues is not None
-    assert [issue.link for issue in issues] == [None, None, "DR_NEW", "7", ""]
+    assert [issue.link for issue in issues] == [None, None, "DR_NEW", "7", None]
     assert not any(issue.link.known for issue in issues[2:] if issue.link is not None)
 
 
@@ -285,3 +285,10 @@ def test_any_mutation_of_a_site_is_read_or_malformed_and_never_better_than_it_ca
     assert reading.site(record.json) == record
     assert (record.readiness == Readiness.OK) == (item.get("failover_readiness") == "OK")
     assert (record.status == SiteStatus.PROVISIONED) == (item.get("status") == "PROVISIONED")
+
+
+def test_an_issue_whose_link_is_empty_names_none() -> None:
+    for link in (None, ""):
+        item = {"uuid": "x", "_issues": [{"severity": "ERROR", "link": link, "error": {"code": "NotAllowed"}}]}
+        (issue,) = reading.server(msgspec.json.encode(item)).issues or ()
+        assert issue.link is None

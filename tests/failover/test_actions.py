@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -351,3 +352,16 @@ def in_a_thread(user: User, tenant: Tenant, server: Server, asked: Wish) -> tupl
         return request(user=user, tenant=tenant, server=server, wish=asked)
     finally:
         connection.close()
+
+
+def test_a_stop_of_a_server_at_rest_is_told_that_there_is_nothing_to_stop(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    refused, _ = request(user=bob, tenant=tenant, server=server, wish=wish(Kind.STOP))
+    assert (refused.state, simulator.posts) == (State.REFUSED, [])
+    assert "NothingToStop" in codes(refused)
+
+
+def test_a_server_id_that_no_row_can_hold_is_refused_in_words(tenant: Tenant, bob: User, server: Server) -> None:
+    with pytest.raises(Invalid, match="longer"):
+        request(user=bob, tenant=tenant, server=msgspec.structs.replace(server, uuid="a" * 101), wish=wish())
