@@ -58,7 +58,9 @@ class House:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "demo", "--port", str(port)],
                 cwd=ROOT,
-                env=kept | {"DRDASH_DATA_DIR": str(folder), "DRDASH_POLL_SECONDS": str(POLL_SECONDS)},
+                env=kept
+                | {"DRDASH_DATA_DIR": str(folder), "DRDASH_POLL_SECONDS": str(POLL_SECONDS)}
+                | {"DRDASH_LOG_LEVEL": "DEBUG"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -90,6 +92,18 @@ class House:
         """The actions on a server that arrived at the cloud."""
         requests = self.cloud("requests", "GET")["requests"]
         return [one["path"] for one in requests if one["method"] == "POST" and uuid in one["path"]]
+
+    def logs(self) -> list[Path]:
+        """The logs of its processes."""
+        return sorted((self._folder / "demo" / "logs").glob("*.log"))
+
+    def output(self) -> str:
+        """What it said on the terminal."""
+        return self._output.read_text()
+
+    def command_lines(self) -> str:
+        """How its processes were called, a line each."""
+        return "\n".join(command for _, command in self._processes())
 
     @contextmanager
     def dead(self, *programs: str) -> Iterator[None]:
