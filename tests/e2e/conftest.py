@@ -97,6 +97,10 @@ class House:
         """The logs of its processes."""
         return sorted((self._folder / "demo" / "logs").glob("*.log"))
 
+    def keys(self) -> list[str]:
+        """Its keys and passwords."""
+        return [path.read_text().strip() for path in (self._folder / "demo" / "keys").iterdir()]
+
     def output(self) -> str:
         """What it said on the terminal."""
         return self._output.read_text()

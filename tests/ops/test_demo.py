@@ -12,7 +12,15 @@ from pathlib import Path
 
 import pytest
 import requests
+from django.contrib.auth.models import User
 
+from drdash.cloud.records import Server
+from drdash.failover.actions import Wish, request
+from drdash.failover.guard import Kind
+from drdash.failover.models import State
+from drdash.simulator.simulation import Simulator
+from drdash.tenants.models import Tenant
+from drdash.web.management.commands.demo import Command
 from tests.ops.conftest import free_port, listening, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -235,3 +243,18 @@ def test_the_demo_ends_when_the_make_that_started_it_is_killed(start: Callable[.
     house.process.wait(10)
 
     wait_until(lambda: house.left() == {}, 60, "nothing is left")
+
+
+def test_a_new_world_begins_without_the_open_actions_of_the_last(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    simulator.fail("504", method="POST", path=":start_failover_test", after_effect=True)
+    lost, _ = request(user=bob, tenant=tenant, server=server, wish=Wish(kind=Kind.START_TEST, key="k"))
+    assert lost.state == State.UNKNOWN
+    demo = Command()
+    demo.cloud_port, demo.secret = int(simulator.url.rpartition(":")[2]), simulator.client_secret
+    demo.make_data()
+    lost.refresh_from_db()
+    assert (lost.state, lost.error) == (State.CLOSED, "The simulated cloud began anew.")
+    again, _ = request(user=bob, tenant=tenant, server=server, wish=Wish(kind=Kind.STOP, key="l"))
+    assert "OurStartUnknown" not in {reason["code"] for reason in again.reasons}

@@ -10,8 +10,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
 from drdash import environment, startup
+from drdash.failover.models import LIVE, Action, State
+from drdash.failover.record import move
 from drdash.supervisor import Program, Supervisor, end_with_parent
 from drdash.tenants.connect import Refusal, connect
 from drdash.tenants.models import Membership, Tenant
@@ -76,6 +79,10 @@ class Command(up.Command):
             tenant.credential.save()
         for name in PEOPLE:
             Membership.objects.get_or_create(user=users.get(username=name), tenant=tenant, defaults={"role": name})
+        # The simulated world begins anew with each demo: what was under way in the last one is over with it.
+        for action in Action.objects.filter(tenant=tenant, state__in=LIVE):
+            now, why = timezone.now(), "The simulated cloud began anew."
+            move(action, LIVE, State.CLOSED, now=now, finished_at=now, detail=why, error=why)
 
     async def announce(self) -> None:
         self.say("Waiting for the first data")
