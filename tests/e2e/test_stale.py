@@ -77,3 +77,21 @@ def test_the_cloud_dies(person: SignIn, house: House) -> None:
         assert someone.stayed()
     finally:
         house.cloud("faults", "DELETE")
+
+
+def test_the_freshness_and_the_rows_never_disagree(person: SignIn, house: House) -> None:
+    """At the very moment that data grows stale, the server may have drawn what arrives a hair earlier or later than the
+    browser's clock decides: then that clock decides for all of the page."""
+    someone = sit_before(person, "/sites/")
+    with house.dead("worker", "beat"):
+        stale = someone.page.evaluate(
+            """() => {
+                const health = document.querySelector(".health:not(.is-stale)");
+                const early = health.outerHTML.replace('class="health', 'class="is-stale health');
+                htmx.swap(health, early, { swapStyle: "outerHTML" });
+                const told = document.querySelectorAll(".health.is-stale").length > 0;
+                const shown = document.querySelectorAll("#main .is-stale[data-tenant]").length > 0;
+                return [told, shown];
+            }"""
+        )
+    assert stale in ([False, False], [True, True])
