@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from django.urls import reverse
 
+from drdash.failover.guard import Kind
 from drdash.failover.models import LIVE, Action, AuditEntry, State
 from drdash.failover.reasons import Mark, Remedy
 from drdash.web.buttons import ShownReason, server_url
@@ -66,7 +67,7 @@ def action_card(action: Action) -> ActionCard:
         finished_at=action.finished_at,
         error=action.error,
         task_uuid=action.task_uuid,
-        point=recovery_point(action.recovery_point),
+        point="" if action.kind == Kind.STOP else recovery_point(action.recovery_point),
         acknowledged=tuple(map(str, action.acknowledged or ())),
         reasons=tuple(_reason(reason) for reason in action.reasons or () if _stopped(action, reason)),
         steps=tuple(_steps(action)),
@@ -130,4 +131,4 @@ def _steps(action: Action) -> list[Step]:
 
 
 def _point_sent(action: Action) -> str:
-    return "" if "stop" in action.kind else f"Recovery point: {recovery_point(action.recovery_point)}."
+    return "" if action.kind == Kind.STOP else f"Recovery point: {recovery_point(action.recovery_point)}."
