@@ -1,6 +1,8 @@
 """What the clock sets going. Neither task is needed for an action; without them the pages grow old, and say so."""
 
 import random
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
@@ -35,7 +37,12 @@ def tick() -> None:
 
 @app.task(name="drdash.poll")
 def poll(tenant_id: int) -> None:
-    """One pass over one tenant: its estate into the store, and what was read as evidence for its actions."""
+    """One pass over one tenant."""
+    one_pass(tenant_id, pause=time.sleep)
+
+
+def one_pass(tenant_id: int, *, pause: Callable[[float], None]) -> None:
+    """The tenant's estate into the store, and what was read as evidence for its actions; ``pause`` waits between tries."""
     tenant = Tenant.objects.select_related("credential").filter(pk=tenant_id, enabled=True).first()
     if tenant is None:
         return
@@ -46,7 +53,9 @@ def poll(tenant_id: int) -> None:
             polling.fail(tenant_id, error, now=timezone.now)
             return
         watched = following.watched(tenant_id)
-        read = polling.run_pass(tenant_id, client, watched=watched, now=timezone.now, jitter=random.random())
+        read = polling.run_pass(
+            tenant_id, client, watched=watched, now=timezone.now, pause=pause, jitter=random.random()
+        )
     except StoreAway:
         return
     if read is not None:

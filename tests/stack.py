@@ -18,7 +18,7 @@ from drdash.estate.waiting import waits
 from drdash.failover.guard import Kind, Sight, judge
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
-from drdash.tasks import poll
+from drdash.tasks import one_pass
 from drdash.tenants import connect as connecting
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
@@ -98,7 +98,7 @@ def polled(tenant: Tenant) -> Poll:
         known = store().load(tenant.pk)
         due = msgspec.structs.replace(known.health, tried_at=None, failures=0)
         store().publish(known, msgspec.structs.replace(known, health=due), Change())
-        poll(tenant.pk)
+        one_pass(tenant.pk, pause=lambda _seconds: None)
         return store().load(tenant.pk)
 
     again()

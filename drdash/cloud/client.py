@@ -1,11 +1,13 @@
 """The DR API, one method per call (reference: ``{cloud}/api/dr/v2``).
 
-A GET is tried once, and once more with a new token after a 401. A POST leaves at most once, on a connection of its own;
+A GET is tried once, and once more with a new token after a 401; a listing's pages as often as its caller is patient
+with a cloud that fails. A POST leaves at most once, on a connection of its own;
 what became of it is a value, never an exception. After a 429 no call sends anything before its time.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -19,7 +21,7 @@ from drdash.cloud.records import RecoveryPoint, Server, Site
 from drdash.cloud.transport import Deadline, Reply, exchange
 from drdash.cloud.words import ServerType
 
-__all__ = ["Account", "BadAddress", "Client", "Listing", "Sent"]
+__all__ = ["Account", "BadAddress", "Client", "Listing", "Patience", "Sent"]
 
 PAGE_LIMIT = 32 * 1024 * 1024
 ANSWER_LIMIT = 1024 * 1024
@@ -29,6 +31,14 @@ LONGEST_QUERY = 3500
 SHORTEST_SECRET = 16
 _UUID = re.compile(r"[A-Za-z0-9-]+")
 _Item = TypeVar("_Item", Server, Site)
+
+# Asked after a try that failed, with the number of tries so far: True, after a pause of its own, for one more.
+Patience = Callable[[int], bool]
+
+
+def once(_tries: int) -> bool:
+    """No patience: one try each."""
+    return False
 
 
 class Listing(msgspec.Struct, Generic[_Item], frozen=True):
@@ -91,22 +101,31 @@ class Client:
         type: ServerType | None = None,  # noqa: A002
         resource_ids: Sequence[str] = (),
         deadline: float = 120.0,
+        patience: Patience = once,
     ) -> Listing[Server]:
-        """GET /servers: all pages. Without ``resource_ids`` every server, else those; a cloud may ignore the filter."""
+        """GET /servers: all pages. Without ``resource_ids`` every server, else those; a cloud may ignore the filter.
+
+        ``patience`` is asked after a 50x and a broken connection.
+        """
         kind = [("type", str(type))] if type else []
         with self._deadline(deadline) as until:
             parts = [
                 self._listing(
-                    "/servers", [*kind, *(("recovery.resource_id", entry) for entry in chunk)], until, _servers
+                    "/servers",
+                    [*kind, *(("recovery.resource_id", entry) for entry in chunk)],
+                    until,
+                    _servers,
+                    patience,
                 )
                 for chunk in _chunks(resource_ids)
             ]
         return _merged(parts)
 
-    def sites(self, *, allow_deleted: bool = False, deadline: float = 60.0) -> Listing[Site]:
-        """GET /sites: all pages."""
+    def sites(self, *, allow_deleted: bool = False, deadline: float = 60.0, patience: Patience = once) -> Listing[Site]:
+        """GET /sites: all pages; ``patience`` as for ``servers``."""
+        query = [("allow_deleted", "true")] if allow_deleted else []
         with self._deadline(deadline) as until:
-            return self._listing("/sites", [("allow_deleted", "true")] if allow_deleted else [], until, _sites)
+            return self._listing("/sites", query, until, _sites, patience)
 
     def site(self, uuid: str, *, deadline: float = 30.0) -> Site:
         """GET /sites/{uuid}."""
@@ -142,12 +161,13 @@ class Client:
         query: list[tuple[str, str]],
         until: Deadline,
         read: Callable[[Sequence[msgspec.Raw]], list[_Item]],
+        patience: Patience,
     ) -> Listing[_Item]:
         items: dict[str, _Item] = {}
         cursors: set[str] = set()
         query = [*query, ("limit", "50")]
         for _ in range(MOST_PAGES):
-            reply = self._get(f"{path}?{urlencode(query)}", until, PAGE_LIMIT)
+            reply = self._get_patiently(f"{path}?{urlencode(query)}", until, patience)
             page = wire.page(reply.status, reply.headers, reply.body, now=self._now())
             items.update((item.key, item) for item in read(page.items))
             if page.after is None:
@@ -158,6 +178,18 @@ class Client:
             cursors.add(page.after)
             query = [("after", page.after)]
         raise wire.NotUnderstood(f"The cloud's list does not end: it has more than {MOST_PAGES} pages.")
+
+    def _get_patiently(self, path: str, until: Deadline, patience: Patience) -> Reply:
+        for tries in count(1):
+            try:
+                reply = self._get(path, until, PAGE_LIMIT)
+            except (wire.Broken, wire.NotSent):
+                if until.over or not patience(tries):
+                    raise
+            else:
+                if reply.status < 500 or until.over or not patience(tries):
+                    return reply
+        raise AssertionError("count() does not end")
 
     def _get(self, path: str, until: Deadline, limit: int) -> Reply:
         token = self._tokens.current(until)

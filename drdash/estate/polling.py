@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 from django.conf import settings
 
-from drdash.cloud.client import Client
+from drdash.cloud.client import Client, Patience
 from drdash.cloud.errors import CloudError, NotUnderstood, TooManyRequests
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import (
@@ -31,19 +31,24 @@ log = logging.getLogger(__name__)
 
 PASS_SECONDS = 120.0
 BUSY_SECONDS = 2.0
+RETRIES = 2
 LONGEST_BACK_OFF = 60.0
 HALF_A_TICK = 0.5  # the clock ticks each second: without it every interval would wait for the tick after its end
 
 Now = Callable[[], datetime]
+Pause = Callable[[float], None]
 Merge = Callable[[Estate], tuple[Estate, Change]]
 
 
-def run_pass(tenant: int, client: Client, *, watched: Collection[str], now: Now, jitter: float) -> Read | None:
+def run_pass(
+    tenant: int, client: Client, *, watched: Collection[str], now: Now, pause: Pause, jitter: float
+) -> Read | None:
     """Read what is due of the tenant's estate, publish it, and plan the next pass.
 
     ``watched``: keys of servers to follow as closely as busy ones. ``jitter``: 0 to 1, spreads the tries at a failing
-    cloud. Returns what was read, as evidence; None when it failed (its health then says why), when it is not time yet,
-    or when another process is at it. Raises StoreAway without Redis: there is nobody to tell then.
+    cloud; ``pause`` waits between them, for so many seconds. Returns what was read, as evidence; None when it failed
+    (its health then says why), when it is not time yet, or when another process is at it. Raises StoreAway without
+    Redis: there is nobody to tell then.
     """
     with store().passing(tenant) as ours:
         if not ours:
@@ -56,7 +61,7 @@ def run_pass(tenant: int, client: Client, *, watched: Collection[str], now: Now,
             estate = _waiting(estate, until)
         else:
             if begun >= next_whole(estate.health, now=begun, jitter=jitter):
-                estate, read = _whole(estate, client, now)
+                estate, read = _whole(estate, client, now, lambda tries: _once_more(tries, pause, jitter))
             elif not estate.health.failures:
                 estate, read = _part(estate, client, watched, now)
         planned = _next(estate, watched, now=now(), jitter=jitter)
@@ -97,12 +102,21 @@ def _next(estate: Estate, watched: Collection[str], *, now: datetime, jitter: fl
     return min(whole, now + timedelta(seconds=BUSY_SECONDS))
 
 
-def _whole(estate: Estate, client: Client, now: Now) -> tuple[Estate, Read | None]:
+def _once_more(tries: int, pause: Pause, jitter: float) -> bool:
+    """Two more tries, one to two seconds apart: what passes by itself so soon is no failed pass."""
+    if tries > RETRIES:
+        return False
+    pause(1 + jitter)
+    return True
+
+
+def _whole(estate: Estate, client: Client, now: Now, patience: Patience) -> tuple[Estate, Read | None]:
     started = now()
     try:
-        servers = client.servers(deadline=PASS_SECONDS)
+        servers = client.servers(deadline=PASS_SECONDS, patience=patience)
         # One deadline for both: a pass must not last longer than what stale means.
-        sites = client.sites(deadline=min(PASS_SECONDS, max(1.0, PASS_SECONDS - (now() - started).total_seconds())))
+        left = min(PASS_SECONDS, max(1.0, PASS_SECONDS - (now() - started).total_seconds()))
+        sites = client.sites(deadline=left, patience=patience)
         for listing, what in ((servers, "servers"), (sites, "sites")):
             if listing.total is not None and not listing.whole:
                 raise NotUnderstood(

@@ -27,6 +27,10 @@ def lists(simulator: Simulator) -> list[str]:
     return [f"{one.path.rpartition('/')[2]}?{one.query}" for one in simulator.requests if "/dr/v2/" in one.path]
 
 
+def nobody_waits(_seconds: float) -> None:
+    """A pause between two tries, for tests."""
+
+
 def at_rest(simulator: Simulator, polled: Poll) -> None:
     """Nothing is busy any more."""
     for busy in polled().busy:
@@ -38,7 +42,12 @@ def run(tenant: Tenant, *, later: float = 0.0, watched: tuple[str, ...] = ()) ->
     """One pass, as if so many seconds later."""
     moved = timedelta(seconds=later)
     return polling.run_pass(
-        tenant.pk, client_of(tenant), watched=watched, now=lambda: timezone.now() + moved, jitter=0.0
+        tenant.pk,
+        client_of(tenant),
+        watched=watched,
+        now=lambda: timezone.now() + moved,
+        pause=nobody_waits,
+        jitter=0.0,
     )
 
 
@@ -108,18 +117,45 @@ def test_a_failed_pass_keeps_the_last_good_data_and_says_why(
     simulator: Simulator, tenant: Tenant, polled: Poll, fault: str
 ) -> None:
     good = polled()
-    simulator.fail(fault, method="GET", path="/sites")  # type: ignore[arg-type]
+    simulator.fail(fault, method="GET", path="/sites", times=3)  # type: ignore[arg-type]
     bad = polled()
+    simulator.clear_faults()
     assert bad.health.error
     assert (bad.servers, bad.sites, bad.health.as_of) == (good.servers, good.sites, good.health.as_of)
     healed = polled()
     assert (healed.health.error, healed.health.failing_since) == (None, None)
 
 
+@pytest.mark.parametrize("fault", ["500", "502", "504", "reset", "half_body"])
+def test_what_passes_by_itself_within_seconds_is_no_failed_pass(
+    simulator: Simulator, tenant: Tenant, polled: Poll, fault: str
+) -> None:
+    waited: list[float] = []
+    simulator.fail(fault, method="GET", path="/servers", times=2)  # type: ignore[arg-type]
+    before = len(simulator.requests)
+    later = timedelta(seconds=20)
+    polling.run_pass(
+        tenant.pk, client_of(tenant), watched=(), now=lambda: timezone.now() + later, pause=waited.append, jitter=0.5
+    )
+    assert store().load(tenant.pk).health.error is None
+    assert waited == [1.5, 1.5]
+    assert [one.path for one in simulator.requests[before : before + 3]] == ["/api/dr/v2/servers"] * 3
+
+
+@pytest.mark.parametrize("fault", ["html", "429", "403", "garbage"])
+def test_what_another_try_would_not_mend_is_tried_once(
+    simulator: Simulator, tenant: Tenant, polled: Poll, fault: str
+) -> None:
+    simulator.fail(fault, method="GET", path="/servers")  # type: ignore[arg-type]
+    before = len(simulator.requests)
+    assert polled().health.error
+    assert len(simulator.requests) == before + 1
+
+
 def test_a_cloud_that_fails_is_logged_once_down_and_once_up(
     simulator: Simulator, tenant: Tenant, polled: Poll, caplog: pytest.LogCaptureFixture
 ) -> None:
-    simulator.fail("500", method="GET", path="/servers", times=3)
+    simulator.fail("500", method="GET", path="/servers", times=9)
     for _ in range(5):
         estate = polled()
     assert estate.health.error is None
@@ -250,7 +286,7 @@ def test_a_clock_that_was_set_forward_during_a_pass_does_not_make_its_data_last(
     def jumping() -> datetime:
         return timezone.now() + next(moved, timedelta(days=2))
 
-    polling.run_pass(tenant.pk, client_of(tenant), watched=(), now=jumping, jitter=0.0)
+    polling.run_pass(tenant.pk, client_of(tenant), watched=(), now=jumping, pause=nobody_waits, jitter=0.0)
     assert store().load(tenant.pk).health.stale_after <= 2 * polling.PASS_SECONDS
 
 
