@@ -42,7 +42,7 @@ def poll(tenant_id: int) -> None:
 
 
 def one_pass(tenant_id: int, *, pause: Callable[[float], None]) -> None:
-    """The tenant's estate into the store, and what was read as evidence for its actions; ``pause`` waits between tries."""
+    """The tenant's estate into the store, and what was read as evidence for its actions. ``pause``: between tries."""
     tenant = Tenant.objects.select_related("credential").filter(pk=tenant_id, enabled=True).first()
     if tenant is None:
         return

@@ -61,7 +61,7 @@ def run_pass(
             estate = _waiting(estate, until)
         else:
             if begun >= next_whole(estate.health, now=begun, jitter=jitter):
-                estate, read = _whole(estate, client, now, lambda tries: _once_more(tries, pause, jitter))
+                estate, read = _whole(estate, client, now, _patience(estate, pause, jitter))
             elif not estate.health.failures:
                 estate, read = _part(estate, client, watched, now)
         planned = _next(estate, watched, now=now(), jitter=jitter)
@@ -90,7 +90,7 @@ def next_whole(health: Health, *, now: datetime, jitter: float) -> datetime:
     if health.tried_at is None or health.tried_at > now + CLOCK_SKEW:
         return now
     back_off = min(LONGEST_BACK_OFF, settings.POLL_SECONDS * 2.0 ** min(health.failures - 1, 10))
-    return health.tried_at + timedelta(seconds=max(settings.POLL_SECONDS, back_off * (1 - jitter / 4)) - HALF_A_TICK)
+    return health.tried_at + timedelta(seconds=max(settings.POLL_SECONDS, back_off * (1 + jitter / 4)) - HALF_A_TICK)
 
 
 def _next(estate: Estate, watched: Collection[str], *, now: datetime, jitter: float) -> datetime:
@@ -102,12 +102,17 @@ def _next(estate: Estate, watched: Collection[str], *, now: datetime, jitter: fl
     return min(whole, now + timedelta(seconds=BUSY_SECONDS))
 
 
-def _once_more(tries: int, pause: Pause, jitter: float) -> bool:
-    """Two more tries, one to two seconds apart: what passes by itself so soon is no failed pass."""
-    if tries > RETRIES:
-        return False
-    pause(1 + jitter)
-    return True
+def _patience(estate: Estate, pause: Pause, jitter: float) -> Patience:
+    """Two more tries, one to two seconds apart: what passes by itself so soon is no failed pass. A cloud that already
+    fails gets one: its next pass is the next try."""
+
+    def once_more(tries: int) -> bool:
+        if estate.health.failures or tries > RETRIES:
+            return False
+        pause(1 + jitter)
+        return True
+
+    return once_more
 
 
 def _whole(estate: Estate, client: Client, now: Now, patience: Patience) -> tuple[Estate, Read | None]:

@@ -312,3 +312,24 @@ def test_work_put_aside_goes_on_after_a_surprise(fresh_process: None, monkeypatc
     aside.aside(done.set)
     assert done.wait(5)
     assert told.get(timeout=5) is KeyError
+
+
+def test_an_outage_of_an_hour_costs_about_one_request_a_minute(
+    simulator: Simulator, tenant: Tenant, polled: Poll
+) -> None:
+    at_rest(simulator, polled)
+    simulator.fail("504", method="GET", times=None)
+    before, start = len(simulator.requests), timezone.now()
+    clock = [start + timedelta(seconds=15)]
+
+    def next_pass() -> None:
+        polling.run_pass(tenant.pk, client_of(tenant), watched=(), now=lambda: clock[0], pause=nobody_waits, jitter=0.5)
+        (planned,) = store()._redis.zmscore("drdash:due", [str(tenant.pk)])
+        clock[0] = datetime.fromtimestamp(planned, UTC)
+
+    while clock[0] < start + timedelta(hours=1):
+        next_pass()
+    assert len(simulator.requests) - before <= 65
+    simulator.clear_faults()
+    next_pass()
+    assert store().load(tenant.pk).health.error is None
