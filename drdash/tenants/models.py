@@ -5,11 +5,13 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from drdash.tenants.roles import Role
-from drdash.tenants.secrets import seal
+from drdash.tenants.secrets import reseal, seal
 
 
 class Credential(models.Model):
     """One set of API credentials at one cloud. The secret is sealed; it is never shown again."""
+
+    SEALED = ("sealed_secret",)
 
     name = models.CharField(max_length=200)
     cloud = models.URLField(max_length=500, help_text="The cloud's root, such as https://eu2-cloud.example.com")
@@ -25,6 +27,13 @@ class Credential(models.Model):
     def keep_secret(self, secret: str) -> None:
         """Seal the secret into the record; save it yourself."""
         self.sealed_secret = seal(secret)
+
+    def reseal(self) -> int:
+        """Seal what is sealed with the first key; how much that is. Save it yourself. Raises secrets.Unopenable."""
+        kept = {field: sealed for field in self.SEALED if (sealed := getattr(self, field))}
+        for field, sealed in kept.items():
+            setattr(self, field, reseal(sealed))
+        return len(kept)
 
 
 class Tenant(models.Model):

@@ -24,6 +24,11 @@ def unseal(sealed: str) -> str:
         ) from error
 
 
+def reseal(sealed: str) -> str:
+    """The same secret, sealed with the first key. Raises Unopenable when none of the keys opens it."""
+    return seal(unseal(sealed))
+
+
 def _keys() -> MultiFernet:
     if not settings.ENCRYPTION_KEYS:
         raise ImproperlyConfigured("DRDASH_ENCRYPTION_KEYS is not set: secrets cannot be stored or read without it.")
