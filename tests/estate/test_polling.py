@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
