@@ -7,12 +7,12 @@ import sys
 import threading
 from collections.abc import Callable
 
-from drdash.simulator import server, simulation
+from drdash.simulator import server, simulation, tokens
 from drdash.simulator.clock import RunningClock
 from drdash.simulator.scenarios import GENERATED, SCENARIOS
-from drdash.simulator.tokens import ADMIN
 
 SECRET = "DRDASH_SIMULATOR_SECRET"  # noqa: S105  the variable's name
+PASSWORD = "DRDASH_SIMULATOR_PASSWORD"  # noqa: S105
 
 
 def main() -> int:
@@ -23,6 +23,9 @@ def main() -> int:
         clock=RunningClock(given.speed),
         client_id=given.client_id,
         client_secret=given.client_secret or os.environ.get(SECRET) or simulation.CLIENT_SECRET,
+        username=given.username,
+        password=os.environ.get(PASSWORD) or tokens.PASSWORD,
+        second_factor=given.second_factor,
         scopes=frozenset(given.scopes.split()),
         token_life=given.token_life,
         seed=given.seed,
@@ -54,7 +57,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--client-id", default=simulation.CLIENT_ID, metavar="ID")
     parser.add_argument("--client-secret", metavar="S", help=f"default: ${SECRET}")
-    parser.add_argument("--scopes", default=ADMIN, metavar="S", help="what the client is granted, between blanks")
+    parser.add_argument("--username", default=tokens.USERNAME, metavar="U", help=f"its password: ${PASSWORD}")
+    parser.add_argument("--second-factor", action="store_true", help="a password alone gives the user no token")
+    parser.add_argument("--scopes", default=tokens.ADMIN, metavar="S", help="what is granted, between blanks")
     parser.add_argument("--token-life", type=_positive, default=7200.0, metavar="SECONDS")
     parser.add_argument("--speed", type=_positive, default=1.0, metavar="FACTOR", help="of the world's clock")
     given = parser.parse_args()

@@ -12,7 +12,7 @@ from drdash.simulator.answers import Request, Response
 from drdash.simulator.clock import Clock, ManualClock
 from drdash.simulator.faults import Fault, Faults, Kind
 from drdash.simulator.issues import JSON
-from drdash.simulator.tokens import ADMIN, Issuer
+from drdash.simulator.tokens import ADMIN, PASSWORD, USERNAME, Issuer
 from drdash.simulator.world import World
 
 CLIENT_ID = "drdash-demo"
@@ -56,6 +56,14 @@ class Simulator:
     @property
     def client_secret(self) -> str:
         return self.issuer.client_secret
+
+    @property
+    def username(self) -> str:
+        return self.issuer.username
+
+    @property
+    def password(self) -> str:
+        return self.issuer.password
 
     @property
     def requests(self) -> list[Received]:
@@ -161,6 +169,9 @@ def build(
     clock: Clock | None = None,
     client_id: str = CLIENT_ID,
     client_secret: str = CLIENT_SECRET,
+    username: str = USERNAME,
+    password: str = PASSWORD,
+    second_factor: bool = False,
     scopes: frozenset[str] = frozenset({ADMIN}),
     token_life: float = 7200.0,
     seed: int = 0,
@@ -172,5 +183,14 @@ def build(
         clock = ManualClock(None if isinstance(world, str) else world.now)
     if isinstance(world, str):
         world = scenarios.build(world, now=clock.now(), seed=seed, servers=servers, sites=sites)
-    issuer = Issuer(client_id=client_id, client_secret=client_secret, scopes=scopes, life=token_life, speed=clock.speed)
+    issuer = Issuer(
+        client_id=client_id,
+        client_secret=client_secret,
+        username=username,
+        password=password,
+        second_factor=second_factor,
+        scopes=scopes,
+        life=token_life,
+        speed=clock.speed,
+    )
     return Simulator(world, clock, issuer)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -71,6 +72,16 @@ def test_the_secret_comes_from_the_environment() -> None:
         ).stdout
         assert answer.split() == ["me:canary", "200", "me:simulated-secret", "401"]
         process.terminate()
+
+
+def test_the_users_password_comes_from_the_environment_too() -> None:
+    form = b"grant_type=password&username=ann&password=simulated-secret-x"
+    with started("--port", "0", "--username", "ann", DRDASH_SIMULATOR_PASSWORD="simulated-secret-x") as (_, url):
+        with urlopen(f"{url}/api/2/idp/token", form) as response:
+            assert response.status == 200
+    with started("--port", "0", "--username", "ann", "--second-factor") as (_, url):
+        with pytest.raises(HTTPError, match="403"):
+            urlopen(f"{url}/api/2/idp/token", b"grant_type=password&username=ann&password=simulated-secret-password")
 
 
 ASK = """
