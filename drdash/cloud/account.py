@@ -1,6 +1,7 @@
 """Which cloud, and as whom: the address is checked here, before anything is ever sent to it."""
 
 import re
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -18,21 +19,31 @@ class BadAddress(CloudError):
     """
 
 
+class Grant(StrEnum):
+    """How to get a token: for an API client's secret, or for a user's password."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    PASSWORD = "password"  # noqa: S105  the grant's name
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One set of API credentials at one cloud. ``cloud`` is its root; ``ca_bundle`` a file of certificates to trust
     instead of the usual ones; ``proxy`` the URL of an HTTP proxy. Plain http goes to loopback and
-    ``plain_http_hosts`` alone.
+    ``plain_http_hosts`` alone. With the grant ``password`` the client may be left out.
     """
 
     cloud: str
-    client_id: str
-    client_secret: str
+    grant: Grant = Grant.CLIENT_CREDENTIALS
+    client_id: str = ""
+    client_secret: str = ""
+    username: str = ""
+    password: str = ""
     plain_http_hosts: tuple[str, ...] = ()
     proxy: str | None = None
     ca_bundle: str | None = None
 
     def __repr__(self) -> str:
-        return f"Account(cloud={self.cloud!r}, client_id={self.client_id!r})"
+        return f"Account(cloud={self.cloud!r}, client_id={self.client_id!r}, username={self.username!r})"
 
     @property
     def root(self) -> str:

@@ -37,8 +37,8 @@ class NotUnderstood(CloudError):
 
 
 class WrongCredential(CloudError):
-    """The token endpoint gives no token to this client. Blame: the client id, its secret or its rights. Remedy: put the
-    right ones in, or have an administrator of the cloud allow them.
+    """The token endpoint gives no token to this client or user. Blame: the client id, the user, their secrets or their
+    rights. Remedy: put the right ones in, or have an administrator of the cloud allow them.
     """
 
 

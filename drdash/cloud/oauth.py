@@ -1,4 +1,4 @@
-"""The account's access token: client credentials at ``{cloud}/api/2/idp/token``, renewed before it expires."""
+"""The account's access token, from ``{cloud}/api/2/idp/token``, renewed before it expires."""
 
 import logging
 import math
@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import quote_plus
 
 import msgspec
 from oauthlib.oauth2 import BackendApplicationClient
@@ -15,8 +15,15 @@ from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
 from drdash.cloud import wire
-from drdash.cloud.account import Account
-from drdash.cloud.errors import NotSent, NotUnderstood, TooManyRequests, WrongCredential
+from drdash.cloud.account import Account, Grant
+from drdash.cloud.errors import (
+    BadRequest,
+    Forbidden,
+    NotSent,
+    NotUnderstood,
+    TooManyRequests,
+    WrongCredential,
+)
 from drdash.cloud.transport import Deadline, PlainHttp, Transport, exchange
 
 FETCH_SECONDS = 20.0
@@ -24,17 +31,22 @@ _MARGIN_SECONDS = 60.0
 _LIMIT = 1024 * 1024
 # The reference's own pattern. Another one would make requests fail with the token in the error's text.
 _BEARER = re.compile(r"[0-9a-zA-Z\-._~+/]+={0,2}")
+_REFRESH = re.compile(r"[\x20-\x7e]+")
 _ERROR_CODE = re.compile(r"[a-z_]{1,40}")
+_SECOND_FACTOR = re.compile(r"(?i)totp|\botp\b|mfa|2fa|(?:two|multi|second).?factor|one.?time")
 
 # It writes tokens and secrets at DEBUG. A filter stays where a level would be set anew by a logging configuration.
 logging.getLogger("requests_oauthlib.oauth2_session").addFilter(lambda record: record.levelno > logging.DEBUG)
 
 
 class Token(msgspec.Struct, frozen=True):
-    """An access token; ``renew_at`` (Unix seconds, by our clock) is a little before its end, None when it has none."""
+    """An access token; ``renew_at`` (Unix seconds, by our clock) is a little before its end, None when it has none;
+    ``refresh`` is what gets the next one, where the cloud gave that.
+    """
 
     text: str
     renew_at: float | None
+    refresh: str | None = None
 
     def __repr__(self) -> str:
         return f"Token(renew_at={self.renew_at})"
@@ -96,6 +108,7 @@ class Tokens:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._token: Token | None = None
+        self._refresh: str | None = None
         self.hold = Hold(monotonic)
 
     def current(self, deadline: Deadline, *, instead_of: Token | None = None) -> Token:
@@ -123,10 +136,29 @@ class Tokens:
             return None
         return token if token.renew_at is None or self._now() < token.renew_at else None
 
-    def _fetch(self, caller: Deadline) -> Token:
+    def _fetch(self, deadline: Deadline) -> Token:
+        account = self._account
+        if account.grant is not Grant.PASSWORD:
+            return self._ask({"grant_type": account.grant}, deadline)
+        if self._refresh is not None:
+            try:
+                return self._renewable(
+                    self._ask({"grant_type": "refresh_token", "refresh_token": self._refresh}, deadline)
+                )
+            except (WrongCredential, BadRequest, Forbidden):
+                self._refresh = None  # its time is over: the password once more
+        user = {"username": account.username, "password": account.password}
+        return self._renewable(self._ask({"grant_type": account.grant, **user}, deadline))
+
+    def _renewable(self, token: Token) -> Token:
+        """Keep what gets the next token: a cloud that gives no new one means the old one."""
+        self._refresh = token.refresh or self._refresh
+        return token
+
+    def _ask(self, form: Mapping[str, str], caller: Deadline) -> Token:
         self.hold.obey()
         account = self._account
-        grant = BackendApplicationClient(client_id=account.client_id).prepare_request_body()
+        client = HTTPBasicAuth(account.client_id.encode(), account.client_secret.encode())
         with (
             session_for(account, transport_for(account)) as session,
             Deadline(min(FETCH_SECONDS, caller.left), self._monotonic) as deadline,
@@ -138,16 +170,18 @@ class Tokens:
                 deadline=deadline,
                 limit=_LIMIT,
                 withhold_token=True,
-                auth=HTTPBasicAuth(account.client_id.encode(), account.client_secret.encode()),
-                data=dict(parse_qsl(grant)),
+                auth=client if account.client_id else None,
+                data=form,
             )
         if reply.status == 429:
             self.hold.note(wire.wait(reply.headers, reply.body, now=self._now()))
-        return granted(reply.status, reply.headers, reply.body, now=self._now())
+        return granted(reply.status, reply.headers, reply.body, now=self._now(), account=account)
 
 
-def granted(status: int, headers: Mapping[str, str], body: bytes, *, now: float) -> Token:
-    """The token endpoint's answer → the token. Pure. Raises a CloudError that says what is wrong, never quoting it."""
+def granted(status: int, headers: Mapping[str, str], body: bytes, *, now: float, account: Account) -> Token:
+    """The token endpoint's answer to an account → the token. Pure. Raises a CloudError that says what is wrong, without
+    anything of the account that is secret.
+    """
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -156,11 +190,16 @@ def granted(status: int, headers: Mapping[str, str], body: bytes, *, now: float)
     if status == 200:
         return _token(answer, headers, now)
     code = answer.get("error") if isinstance(answer.get("error"), str) else ""
+    if status in {400, 401, 403} and account.grant is Grant.PASSWORD and _wants_second_factor(answer):
+        raise WrongCredential(
+            "The cloud wants a second factor (a TOTP code) of this user, and drdash cannot use an account with "
+            "two-factor sign-in: make an API client there, and connect with the grant client_credentials."
+        )
     if status == 401 or (status in {400, 403} and code):
-        raise WrongCredential(_refusal(status, str(code)))
+        raise WrongCredential(_refusal(status, str(code), account))
     if status in {404, 405}:
         raise NotUnderstood(f"This is not a DR cloud: its token endpoint answered {status}.")
-    raise wire.fault(status, headers, body, now=now)
+    raise wire.fault(status, headers, b"" if _repeats_a_secret(answer, account) else body, now=now)
 
 
 def _token(answer: Mapping[str, Any], headers: Mapping[str, str], now: float) -> Token:
@@ -175,7 +214,9 @@ def _token(answer: Mapping[str, Any], headers: Mapping[str, str], now: float) ->
         sent = wire.moment(next((value for name, value in headers.items() if name.lower() == "date"), None))
         life = end - (now if sent is None else sent)
     # Without a word on its end it is used until the cloud refuses it.
-    return Token(text=text, renew_at=None if life is None else now + life - min(_MARGIN_SECONDS, life / 10))
+    renew_at = None if life is None else now + life - min(_MARGIN_SECONDS, life / 10)
+    refresh = answer.get("refresh_token")
+    return Token(text, renew_at, refresh if isinstance(refresh, str) and _REFRESH.fullmatch(refresh) else None)
 
 
 def _number(value: Any) -> float | None:
@@ -184,8 +225,36 @@ def _number(value: Any) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15 else None
 
 
-def _refusal(status: int, code: str) -> str:
+def _wants_second_factor(answer: Mapping[str, Any]) -> bool:
+    """Its code is nowhere documented: the cloud's words tell, in OAuth's shape or in that of its other APIs."""
+    error = answer.get("error")
+    said = [error.get("message") if isinstance(error, dict) else error, answer.get("error_description")]
+    return any(isinstance(words, str) and _SECOND_FACTOR.search(words) for words in said)
+
+
+def _repeats_a_secret(answer: Mapping[str, Any], account: Account) -> bool:
+    """Whether the cloud's own words, which an error quotes, have in them what was sent, as it is or as in the form."""
+    try:
+        said = msgspec.json.encode(answer)
+    except RecursionError:
+        return True
+    secrets = [secret for secret in (account.client_secret, account.password) if secret]
+    return any(msgspec.json.encode(text)[1:-1] in said for one in secrets for text in (one, quote_plus(one)))
+
+
+def _refusal(status: int, code: str, account: Account) -> str:
     said = f" ({status} {code})" if _ERROR_CODE.fullmatch(code) else f" ({status})"
+    if account.grant is Grant.PASSWORD:
+        if code in {"unauthorized_client", "unsupported_grant_type"}:
+            return f"The cloud gives no access token for a password{said}: make an API client there and use its secret."
+        if code == "invalid_client" and not account.client_id:
+            return f"The cloud wants an API client beside the user{said}: give its id and its secret as well."
+        if code == "invalid_grant" or (status == 401 and not account.client_id):
+            return f"The username or the password is wrong{said}."
+        if status == 401 and code != "invalid_client":
+            return f"The username or the password is wrong, or the client id or its secret{said}."
+        if code != "invalid_client":
+            return f"The cloud gives no access token to this user{said}."
     if status == 401 or code == "invalid_client":
         return f"The client id or its secret is wrong{said}."
     return f"The cloud gives no access token to this client{said}."

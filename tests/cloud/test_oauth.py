@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drdash.cloud import wire
+from drdash.cloud.account import Account
 from drdash.cloud.errors import CloudError
 from drdash.cloud.oauth import Token, Tokens, granted
 from drdash.cloud.transport import Deadline
@@ -29,8 +30,11 @@ class Clock:
         return self.now
 
 
+CLIENT = Account(cloud="https://cloud.example", client_id="the-client", client_secret=SECRET)
+
+
 def grant(status: int = 200, headers: dict[str, str] | None = None, **answer: Any) -> Token:
-    return granted(status, headers or {}, json.dumps(answer).encode(), now=NOW)
+    return granted(status, headers or {}, json.dumps(answer).encode(), now=NOW, account=CLIENT)
 
 
 def deadline(seconds: float = 10.0) -> Deadline:
@@ -111,7 +115,7 @@ def test_each_way_to_get_no_token_has_its_sentence(
 @pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"", b"[]", b"null", b"\xff"])
 def test_a_page_that_is_no_token_endpoint_is_not_a_dr_cloud(body: bytes) -> None:
     with pytest.raises(wire.NotUnderstood, match="not a DR cloud"):
-        granted(200, {}, body, now=NOW)
+        granted(200, {}, body, now=NOW, account=CLIENT)
 
 
 @given(
