@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from drdash.clock import boot_seconds
-from drdash.cloud.client import Account, BadAddress, Client
+from drdash.cloud.account import Account, BadAddress, Grant
+from drdash.cloud.client import Client
 from drdash.cloud.errors import CloudError
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
@@ -48,14 +49,41 @@ def client_of(tenant: Tenant) -> Client:
 
 def account_of(credential: Credential) -> Account:
     """What the client needs of a credential. Raises secrets.Unopenable when the keys do not fit."""
-    return _account(credential.cloud, credential.client_id, unseal(credential.sealed_secret))
+    grant = Grant(credential.grant)
+    return Account(
+        cloud=credential.cloud,
+        grant=grant,
+        client_id=credential.client_id,
+        client_secret=unseal(credential.sealed_secret) if credential.client_id else "",
+        username=credential.username,
+        password=unseal(credential.sealed_password) if grant is Grant.PASSWORD else "",
+        plain_http_hosts=tuple(settings.PLAIN_HTTP_HOSTS),
+    )
+
+
+def grant_called(name: str) -> Grant:
+    """The grant with this name. Raises Refusal, which names those that exist."""
+    try:
+        return Grant(name)
+    except ValueError:
+        raise Refusal(f'drdash knows no grant "{name}": give {" or ".join(Grant)}.') from None
 
 
 def connect(
-    *, name: str, cloud: str, client_id: str, client_secret: str, tenant_uuid: str = "", admin: str | None = None
+    *,
+    name: str,
+    cloud: str,
+    grant: Grant = Grant.CLIENT_CREDENTIALS,
+    client_id: str = "",
+    client_secret: str = "",
+    username: str = "",
+    password: str = "",
+    tenant_uuid: str = "",
+    admin: str | None = None,
 ) -> Connected:
     """Check the credentials at the cloud (a token, the sites, the servers), and only then store them and the tenant.
 
+    The grant ``password`` needs a user, and takes a client where the cloud demands one; the other a client alone.
     ``admin`` gets an admin membership; without it every active superuser does. Raises Refusal; then nothing was stored.
     """
     name = name.strip()
@@ -64,7 +92,16 @@ def connect(
     if Tenant.objects.filter(name=name).exists():
         raise Refusal(f'There is a tenant called "{name}" already: choose another name.')
     admins = _admins(admin)
-    account = _account(cloud, client_id, client_secret)
+    account = Account(
+        cloud=cloud,
+        grant=grant,
+        client_id=client_id,
+        client_secret=client_secret,
+        username=username,
+        password=password,
+        plain_http_hosts=tuple(settings.PLAIN_HTTP_HOSTS),
+    )
+    _refuse_incomplete(account)
     try:
         root = account.root
         client = _client(account)
@@ -74,10 +111,20 @@ def connect(
     except CloudError as error:
         raise Refusal(f"The cloud was not connected. {error}") from error
     uuid = tenant_uuid or next((site.tenant_uuid for site in sites.items if site.tenant_uuid), "")
-    _refuse_twice(root, client_id, uuid)
+    _refuse_twice(account, uuid)
     with transaction.atomic():
-        credential = Credential(name=name, cloud=root, client_id=client_id, is_simulator=bool(client.simulator))
-        credential.keep_secret(client_secret)
+        credential = Credential(
+            name=name,
+            cloud=root,
+            grant=grant.value,
+            client_id=client_id,
+            username=username,
+            is_simulator=bool(client.simulator),
+        )
+        if client_id:
+            credential.keep_secret(client_secret)
+        if grant is Grant.PASSWORD:
+            credential.keep_password(password)
         credential.save()
         tenant = Tenant.objects.create(name=name, uuid=uuid, credential=credential)
         for user in admins:
@@ -100,20 +147,27 @@ def _admins(admin: str | None) -> list[User]:
     return [found]
 
 
-def _refuse_twice(cloud: str, client_id: str, uuid: str) -> None:
+def _refuse_incomplete(account: Account) -> None:
+    if account.grant is Grant.PASSWORD:
+        if not account.username or not account.password:
+            raise Refusal("The grant password needs a username and its password.")
+    elif not account.client_id or account.username:
+        raise Refusal("The grant client_credentials needs an API client's id and secret, and no username.")
+    if account.client_id and not account.client_secret:
+        raise Refusal("The client secret is empty.")
+    if any("\ud800" <= character <= "\udfff" for character in account.client_secret + account.password):
+        raise Refusal("The secret is not UTF-8: the terminal or the environment has another encoding.")
+
+
+def _refuse_twice(account: Account, uuid: str) -> None:
     """One tenant watched twice would be two rows for each server, and two chances to start a failover."""
-    same_cloud = Tenant.objects.filter(credential__cloud=cloud)
-    # A client belongs to one tenant: where either side has no uuid to tell by, the client tells.
-    by_client = Q(credential__client_id=client_id)
-    same = Q(uuid__iexact=uuid) | (by_client & Q(uuid="")) if uuid else by_client
+    same_cloud = Tenant.objects.filter(credential__cloud=account.root)
+    # A user belongs to one tenant, and so does a client: where either side has no uuid to tell by, they tell.
+    by_user, by_client = Q(credential__username__iexact=account.username), Q(credential__client_id=account.client_id)
+    by_name = by_user if account.username else by_user & by_client
+    same = Q(uuid__iexact=uuid) | (by_name & Q(uuid="")) if uuid else by_name
     if earlier := same_cloud.filter(same).first():
         raise Refusal(f'This tenant is connected already, as "{earlier.name}".')
-
-
-def _account(cloud: str, client_id: str, secret: str) -> Account:
-    return Account(
-        cloud=cloud, client_id=client_id, client_secret=secret, plain_http_hosts=tuple(settings.PLAIN_HTTP_HOSTS)
-    )
 
 
 def _client(account: Account) -> Client:

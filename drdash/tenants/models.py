@@ -4,20 +4,23 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 
+from drdash.cloud.account import Grant
 from drdash.tenants.roles import Role
 from drdash.tenants.secrets import reseal, seal
 
 
 class Credential(models.Model):
-    """One set of API credentials at one cloud. The secret is sealed; it is never shown again."""
+    """One set of API credentials at one cloud. Secret and password are sealed; they are never shown again."""
 
-    SEALED = ("sealed_secret",)
+    SEALED = ("sealed_secret", "sealed_password")
 
     name = models.CharField(max_length=200)
     cloud = models.URLField(max_length=500, help_text="The cloud's root, such as https://eu2-cloud.example.com")
-    grant = models.CharField(max_length=40, default="client_credentials", editable=False)
-    client_id = models.CharField(max_length=200)
-    sealed_secret = models.TextField(editable=False)
+    grant = models.CharField(max_length=40, default=Grant.CLIENT_CREDENTIALS.value, editable=False)
+    client_id = models.CharField(max_length=200, blank=True)
+    sealed_secret = models.TextField(blank=True, editable=False)
+    username = models.CharField(max_length=200, blank=True)
+    sealed_password = models.TextField(blank=True, editable=False)
     is_simulator = models.BooleanField(default=False, editable=False)
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -27,6 +30,10 @@ class Credential(models.Model):
     def keep_secret(self, secret: str) -> None:
         """Seal the secret into the record; save it yourself."""
         self.sealed_secret = seal(secret)
+
+    def keep_password(self, password: str) -> None:
+        """Seal the user's password into the record; save it yourself."""
+        self.sealed_password = seal(password)
 
     def reseal(self) -> int:
         """Seal what is sealed with the first key; how much that is. Save it yourself. Raises secrets.Unopenable."""

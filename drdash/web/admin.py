@@ -66,7 +66,7 @@ class TenantAdmin(ModelAdmin):
 class CredentialAdmin(ReadOnly):
     """Credentials, without their secrets."""
 
-    list_display = fields = ("name", "cloud", "grant", "client_id", "is_simulator", "changed_at")
+    list_display = fields = ("name", "cloud", "grant", "client_id", "username", "is_simulator", "changed_at")
 
 
 @admin.register(Action)

@@ -1,5 +1,7 @@
 """Connecting a cloud: checked before anything is stored, and every way to be wrong has its own sentence."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
@@ -13,7 +15,7 @@ from drdash.tenants.secrets import Unopenable, unseal
 
 
 def connected(simulator: Simulator, **changed: str) -> Tenant:
-    usual = {
+    usual: dict[str, Any] = {
         "name": "Customer",
         "cloud": simulator.url,
         "client_id": simulator.client_id,

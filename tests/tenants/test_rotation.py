@@ -70,6 +70,30 @@ def test_a_secret_that_no_key_opens_is_named_and_nothing_is_changed(settings: Se
 
 
 @pytest.mark.django_db
+def test_a_password_is_resealed_like_a_secret_and_what_is_empty_stays_so(settings: Settings) -> None:
+    settings.ENCRYPTION_KEYS = [OLD]
+    user = Credential(name="user", cloud="https://cloud.example", grant="password", username="ann")
+    user.keep_password("canary-secret-password")
+    user.save()
+    both = stored("both", settings)
+    both.keep_password("canary-secret-of-ann")
+    both.save()
+    settings.ENCRYPTION_KEYS = [NEW, OLD]
+    assert rotate() == 3
+    settings.ENCRYPTION_KEYS = [NEW]
+    user.refresh_from_db()
+    both.refresh_from_db()
+    assert (user.sealed_secret, unseal(user.sealed_password)) == ("", "canary-secret-password")
+    assert (unseal(both.sealed_secret), unseal(both.sealed_password)) == (
+        "canary-secret-of-both",
+        "canary-secret-of-ann",
+    )
+    settings.ENCRYPTION_KEYS = [OLD]
+    with pytest.raises(Stuck):
+        rotate()
+
+
+@pytest.mark.django_db
 def test_it_may_be_done_again(settings: Settings) -> None:
     assert rotate() == 0
     stored("first", settings)
