@@ -247,11 +247,15 @@ class World:
         del self.servers[server.key]
 
     def move_to(self, base_url: str) -> None:
-        """Let the links point to this address."""
-        self.base_url = base_url
+        """Let the links point to this address, those to screenshots too, which a server keeps."""
+        before, self.base_url = self.base_url, base_url
         for site in self.sites.values():
             self.changed(site)
         for server in self.servers.values():
+            test = server.recovery.get("automated_test_failover", {}) if server.is_recovery else {}
+            for name in ("screenshot_link", "screenshot_preview_link"):
+                if str(test.get(name) or "").startswith(f"{before}/"):
+                    test[name] = base_url + test[name].removeprefix(before)
             self.changed(server)
 
     def changed(self, item: Server | Site) -> None:

@@ -33,6 +33,15 @@ def test_links_point_to_the_simulator_itself(simulator: Simulator, client: Clien
     assert {link["href"].startswith(simulator.url) for link in item["_links"]} == {True}
 
 
+def test_links_to_screenshots_point_to_the_simulator_itself() -> None:
+    with running("customer") as simulator:
+        recovery = [server.recovery for server in simulator.world.servers.values() if server.is_recovery]
+        tests = [one.get("automated_test_failover", {}) for one in recovery]
+        links = [link for test in tests for name, link in test.items() if name.startswith("screenshot") and link]
+        assert links
+        assert all(link.startswith(f"{simulator.url}/") for link in links)
+
+
 def test_time_moves_only_when_it_is_told_to(simulator: Simulator, client: Client, remote: Server) -> None:
     client.send("POST", start(remote), b"{}")
     assert client.get(f"/api/dr/v2/servers?recovery.resource_id={remote.resource_id}")["items"][0]["status"] == (
