@@ -112,10 +112,10 @@ class Store:
             Estate(tenant=tenant, version=0, health=health_of(health)), int(version), health_of(health), fields
         )
 
-    def publish(self, old: Estate, new: Estate, change: Change, *, also: Iterable[str] = ()) -> bool:
+    def publish(self, old: Estate, new: Estate, change: Change) -> bool:
         """Write what changed and announce it, all or nothing. False: someone else published meanwhile, nothing was
-        written. ``also``: more keys to announce."""
-        keys = _announced(new, change) | set(also)
+        written."""
+        keys = _announced(new, change)
         if new.health != old.health:
             keys.add("health")
         writes = {f"server:{key}": pack(seen) for key, seen in change.servers.items()}
@@ -221,12 +221,6 @@ class Store:
         with _away():
             until = self._redis.get(f"drdash:wait:{tenant}")
         return datetime.fromtimestamp(float(until), UTC) if until else None
-
-    def forget(self, tenant: int) -> None:
-        """Drop all that is kept of the tenant."""
-        with _away():
-            self._redis.delete(_estate(tenant), _changed(tenant), f"drdash:wait:{tenant}")
-            self._redis.zrem("drdash:due", str(tenant))
 
 
 @cache

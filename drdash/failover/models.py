@@ -30,7 +30,7 @@ LIVE = (State.REQUESTED, *OPEN)
 class Action(models.Model):
     """One person's wish to start or stop one failover, from click to outcome.
 
-    A state changes by compare-and-set alone (``actions.move``). The cloud and the server are kept as they were, not as
+    A state changes by compare-and-set alone (``record.move``). The cloud and the server are kept as they were, not as
     references: the record outlives both.
     """
 

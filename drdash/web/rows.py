@@ -102,9 +102,9 @@ def action_row(action: Action) -> str:
 
 
 def action_panel(action: Action) -> str:
-    """An action's page below its title; its ``user`` and ``tenant`` must be loaded."""
+    """An action's page below its title; its ``user`` must be loaded."""
     key = ("action-panel", stamp(action))
-    return _once(key, lambda: _draw("actions/_panel.html", {"card": action_card(action), "owner": action.tenant.name}))
+    return _once(key, lambda: _draw("actions/_panel.html", {"card": action_card(action)}))
 
 
 def health(owner: Tenant, estate: Estate, live: dict[tuple[int, str], Action], *, stale: bool | None = None) -> str:

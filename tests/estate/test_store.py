@@ -84,7 +84,7 @@ def test_an_emptied_redis_does_not_empty_the_replica(store: Store) -> None:
     published(store, empty(), 0, "A", version=5)
     replica = Replica(store)
     replica.estates([1])
-    store.forget(1)
+    store._redis.flushdb()
     assert set(replica.estates([1])[1].servers) == {"a"}
 
 
@@ -92,7 +92,7 @@ def test_a_store_filled_anew_by_less_than_a_whole_pass_does_not_empty_the_replic
     published(store, empty(), 0, "A", "B", version=5)
     replica = Replica(store)
     replica.estates([1])
-    store.forget(1)
+    store._redis.flushdb()
     lost = store.load(1)
     part, change = merge_part(lost, Read(started=at(20), servers=(a_server("a", "A"),)), version=9)
     assert store.publish(lost, part, change)
@@ -106,7 +106,7 @@ def test_what_left_the_cloud_while_the_store_was_lost_leaves_the_replica(store: 
     published(store, empty(), 0, "A", "B", version=5)
     replica = Replica(store)
     replica.estates([1])
-    store.forget(1)
+    store._redis.flushdb()
     published(store, store.load(1), 30, "A", version=9)
     assert set(replica.estates([1])[1].servers) == {"a"}
 
