@@ -6,16 +6,16 @@ what became of it is a value, never an exception. After a 429 no call sends anyt
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 from requests_oauthlib import OAuth2Session
 
-from drdash.cloud import reading, wire
+from drdash.cloud import listing, wire
 from drdash.cloud.account import Account, BadAddress
+from drdash.cloud.listing import Item, Listing, Query
 from drdash.cloud.oauth import FETCH_SECONDS, Token, Tokens, origin, session_for, transport_for
 from drdash.cloud.records import RecoveryPoint, Server, Site
 from drdash.cloud.transport import Deadline, Reply, exchange
@@ -25,12 +25,11 @@ __all__ = ["Account", "BadAddress", "Client", "Listing", "Patience", "Sent"]
 
 PAGE_LIMIT = 32 * 1024 * 1024
 ANSWER_LIMIT = 1024 * 1024
-MOST_PAGES = 2000
-LONGEST_QUERY = 3500
 # A shorter token may be a common word: to take that out of an answer would change what it says.
 SHORTEST_SECRET = 16
 _UUID = re.compile(r"[A-Za-z0-9-]+")
-_Item = TypeVar("_Item", Server, Site)
+# What comes after a host in a URL, and cannot be taken for a part of the host.
+_PATH = re.compile(r"/(?!/)[\x21-\x22\x24-\x5b\x5d-\x7e]*")
 
 # Asked after a try that failed, with the number of tries so far: True, after a pause of its own, for one more.
 Patience = Callable[[int], bool]
@@ -39,17 +38,6 @@ Patience = Callable[[int], bool]
 def once(_tries: int) -> bool:
     """No patience: one try each."""
     return False
-
-
-class Listing(msgspec.Struct, Generic[_Item], frozen=True):
-    """All that a listing gave, each item once (the last word on it counts).
-
-    ``whole`` tells whether what is not in it does not exist: there are as many items as the cloud's last ``total``.
-    """
-
-    items: tuple[_Item, ...]
-    total: int | None
-    whole: bool
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -114,30 +102,37 @@ class Client:
                     "/servers",
                     [*kind, *(("recovery.resource_id", entry) for entry in chunk)],
                     until,
-                    _servers,
+                    listing.servers,
                     patience,
                 )
-                for chunk in _chunks(resource_ids)
+                for chunk in listing.chunks(resource_ids)
             ]
-        return _merged(parts)
+        return listing.merged(parts)
 
     def sites(self, *, allow_deleted: bool = False, deadline: float = 60.0, patience: Patience = once) -> Listing[Site]:
         """GET /sites: all pages; ``patience`` as for ``servers``."""
         query = [("allow_deleted", "true")] if allow_deleted else []
         with self._deadline(deadline) as until:
-            return self._listing("/sites", query, until, _sites, patience)
+            return self._listing("/sites", query, until, listing.sites, patience)
 
     def site(self, uuid: str, *, deadline: float = 30.0) -> Site:
         """GET /sites/{uuid}."""
         if not _UUID.fullmatch(uuid):
             raise wire.NotSent("The site's uuid has characters that no uuid has.")
         with self._deadline(deadline) as until:
-            reply = self._get(f"/sites/{quote(uuid, safe='')}", until, ANSWER_LIMIT)
+            reply = self._get(f"{self._base}/sites/{quote(uuid, safe='')}", until, ANSWER_LIMIT)
         wire.decipher(reply.status, reply.headers, reply.body, now=self._now())
-        (site,) = _sites([msgspec.Raw(reply.body)])
+        (site,) = listing.sites([msgspec.Raw(reply.body)])
         if site.key != uuid.lower():
             raise wire.NotUnderstood("The cloud answered with another site than the one that was asked for.")
         return site
+
+    def beside(self, path: str, *, deadline: float, limit: int = ANSWER_LIMIT) -> Reply:
+        """GET a path and query of the cloud that is not the DR API's: whatever came back, up to ``limit`` bytes."""
+        if not _PATH.fullmatch(path):
+            raise wire.NotSent("This is not a path at the cloud.")
+        with self._deadline(deadline) as until:
+            return self._get(origin(self._account) + path, until, limit)
 
     def start_failover_test(
         self, uuid: str, recovery_point: RecoveryPoint | None = None, *, deadline: float = 70.0
@@ -158,31 +153,21 @@ class Client:
     def _listing(
         self,
         path: str,
-        query: list[tuple[str, str]],
+        query: Query,
         until: Deadline,
-        read: Callable[[Sequence[msgspec.Raw]], list[_Item]],
+        read: Callable[[Sequence[msgspec.Raw]], list[Item]],
         patience: Patience,
-    ) -> Listing[_Item]:
-        items: dict[str, _Item] = {}
-        cursors: set[str] = set()
-        query = [*query, ("limit", "50")]
-        for _ in range(MOST_PAGES):
-            reply = self._get_patiently(f"{path}?{urlencode(query)}", until, patience)
-            page = wire.page(reply.status, reply.headers, reply.body, now=self._now())
-            items.update((item.key, item) for item in read(page.items))
-            if page.after is None:
-                whole = page.total is not None and len(items) >= page.total
-                return Listing(items=tuple(items.values()), total=page.total, whole=whole)
-            if page.after in cursors:
-                raise wire.NotUnderstood("The cloud's list goes in circles: it gave the same cursor twice.")
-            cursors.add(page.after)
-            query = [("after", page.after)]
-        raise wire.NotUnderstood(f"The cloud's list does not end: it has more than {MOST_PAGES} pages.")
+    ) -> Listing[Item]:
+        def page(query: Query) -> wire.Page:
+            reply = self._get_patiently(f"{self._base}{path}?{urlencode(query)}", until, patience)
+            return wire.page(reply.status, reply.headers, reply.body, now=self._now())
 
-    def _get_patiently(self, path: str, until: Deadline, patience: Patience) -> Reply:
+        return listing.gather(page, query, read)
+
+    def _get_patiently(self, url: str, until: Deadline, patience: Patience) -> Reply:
         for tries in count(1):
             try:
-                reply = self._get(path, until, PAGE_LIMIT)
+                reply = self._get(url, until, PAGE_LIMIT)
             except (wire.Broken, wire.NotSent):
                 if until.over or not patience(tries):
                     raise
@@ -191,19 +176,19 @@ class Client:
                     return reply
         raise AssertionError("count() does not end")
 
-    def _get(self, path: str, until: Deadline, limit: int) -> Reply:
+    def _get(self, url: str, until: Deadline, limit: int) -> Reply:
         token = self._tokens.current(until)
-        reply = self._read(path, token, until, limit)
+        reply = self._read(url, token, until, limit)
         if reply.status == 401:
-            reply = self._read(path, self._tokens.current(until, instead_of=token), until, limit)
+            reply = self._read(url, self._tokens.current(until, instead_of=token), until, limit)
         return reply
 
-    def _read(self, path: str, token: Token, until: Deadline, limit: int) -> Reply:
+    def _read(self, url: str, token: Token, until: Deadline, limit: int) -> Reply:
         self._tokens.hold.obey()
         held = self._session
         if held is None or held[0] is not token:
             held = self._session = token, session_for(self._account, self._transport, token)
-        return self._noted(exchange(held[1], "GET", self._base + path, deadline=until, limit=limit), token)
+        return self._noted(exchange(held[1], "GET", url, deadline=until, limit=limit), token)
 
     def _post(self, uuid: str, verb: str, recovery_point: RecoveryPoint | None, deadline: float) -> Sent:
         body = msgspec.json.encode({} if recovery_point is None else {"recovery_point": recovery_point})
@@ -257,43 +242,3 @@ class Client:
 
     def _deadline(self, seconds: float) -> Deadline:
         return Deadline(seconds, self._monotonic)
-
-
-def _servers(items: Sequence[msgspec.Raw]) -> list[Server]:
-    try:
-        return [reading.server(item) for item in items]
-    except reading.Malformed as error:
-        raise wire.NotUnderstood(f"The cloud's list of servers cannot be read: {error}.") from None
-
-
-def _sites(items: Sequence[msgspec.Raw]) -> list[Site]:
-    try:
-        return [reading.site(item) for item in items]
-    except reading.Malformed as error:
-        raise wire.NotUnderstood(f"The cloud's sites cannot be read: {error}.") from None
-
-
-def _chunks(resource_ids: Sequence[str]) -> Iterator[list[str]]:
-    """As many ids at once as a URL of usual length takes; one empty chunk when there are none."""
-    chunk: list[str] = []
-    length = 0
-    for entry in dict.fromkeys(resource_ids):
-        more = len(urlencode([("recovery.resource_id", entry)])) + 1
-        if chunk and length + more > LONGEST_QUERY:
-            yield chunk
-            chunk, length = [], 0
-        chunk.append(entry)
-        length += more
-    yield chunk
-
-
-def _merged(parts: Sequence[Listing[_Item]]) -> Listing[_Item]:
-    if len(parts) == 1:
-        return parts[0]
-    items = {item.key: item for part in parts for item in part.items}
-    totals = [part.total for part in parts if part.total is not None]
-    return Listing(
-        items=tuple(items.values()),
-        total=sum(totals) if len(totals) == len(parts) else None,
-        whole=all(part.whole for part in parts),
-    )

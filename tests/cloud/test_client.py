@@ -14,7 +14,7 @@ from drdash.cloud import wire
 from drdash.cloud.client import Account, BadAddress, Client
 from drdash.cloud.oauth import Token, session_for, transport_for
 from drdash.cloud.records import RecoveryPoint
-from drdash.cloud.transport import Deadline, exchange
+from drdash.cloud.transport import Deadline, Reply, exchange
 from drdash.cloud.words import ServerType
 from drdash.simulator.server import running
 from tests.cloud.conftest import SECRET, TOKEN, RawCloud, account_of, example, granted, reply
@@ -505,3 +505,42 @@ def test_a_failover_through_the_simulator() -> None:
         assert [one.key for one in fresh.items] == [server.key]
         assert fresh.items[0].task_uuids == {started.answer.task_uuid.lower()}
         client.close()
+
+
+# Beside the DR API
+
+
+def test_a_path_beside_the_api_is_read_with_the_same_token(cloud: RawCloud, client: Client) -> None:
+    cloud.tokens = [granted("first"), granted("second")]
+    cloud.answers = [reply(401), reply(403, b"no"), reply(200, b"x" * 11)]
+
+    assert client.beside("/bc/api/x?a=%2F&b=c@d", deadline=5) == Reply(403, {"Content-Length": "2"}, b"no")
+    with pytest.raises(wire.Broken, match="larger"):
+        client.beside("/", deadline=5, limit=10)
+
+    assert [one.target for one in cloud.calls] == ["/bc/api/x?a=%2F&b=c@d"] * 2 + ["/"]
+    assert [one.headers["Authorization"] for one in cloud.calls] == ["Bearer first", *["Bearer second"] * 2]
+
+
+def test_a_path_beside_the_api_waits_for_a_429_too(cloud: RawCloud, client: Client) -> None:
+    cloud.answers = [reply(429)]
+    assert client.beside("/x", deadline=5).status == 429
+
+    for call in (client.servers, lambda: client.beside("/x", deadline=5)):
+        with pytest.raises(wire.TooManyRequests):
+            call()
+    assert len(cloud.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "x", "//evil.example/", "/\\evil.example/", "\\\\evil.example", "\\evil.example", "@evil.example/", ":1/x",
+        ".evil.example/", "https://evil.example/", "http:evil.example", "/x#y", "/x y", "/x\r\nHost: evil.example",
+        "/x\n", "/\u0000", "/\u00fc", "?x", "#", "/a\\b", " /x", "\t/x",
+    ],
+)  # fmt: skip
+def test_what_is_not_a_path_reaches_nobody(cloud: RawCloud, client: Client, path: str) -> None:
+    with pytest.raises(wire.NotSent, match="not a path"):
+        client.beside(path, deadline=5)
+    assert cloud.requests == []

@@ -1,0 +1,90 @@
+"""All pages of a listing as one, and how many ids to ask for at once."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from drdash.cloud import reading, wire
+from drdash.cloud.records import Server, Site
+
+MOST_PAGES = 2000
+LONGEST_QUERY = 3500
+
+Query = list[tuple[str, str]]
+Item = TypeVar("Item", Server, Site)
+
+
+class Listing(msgspec.Struct, Generic[Item], frozen=True):
+    """All that a listing gave, each item once (the last word on it counts).
+
+    ``whole`` tells whether what is not in it does not exist: there are as many items as the cloud's last ``total``.
+    """
+
+    items: tuple[Item, ...]
+    total: int | None
+    whole: bool
+
+
+def gather(
+    get: Callable[[Query], wire.Page], query: Query, read: Callable[[Sequence[msgspec.Raw]], list[Item]]
+) -> Listing[Item]:
+    """Read page after page. Raises NotUnderstood when they do not end."""
+    items: dict[str, Item] = {}
+    cursors: set[str] = set()
+    query = [*query, ("limit", "50")]
+    for _ in range(MOST_PAGES):
+        page = get(query)
+        items.update((item.key, item) for item in read(page.items))
+        if page.after is None:
+            whole = page.total is not None and len(items) >= page.total
+            return Listing(items=tuple(items.values()), total=page.total, whole=whole)
+        if page.after in cursors:
+            raise wire.NotUnderstood("The cloud's list goes in circles: it gave the same cursor twice.")
+        cursors.add(page.after)
+        query = [("after", page.after)]
+    raise wire.NotUnderstood(f"The cloud's list does not end: it has more than {MOST_PAGES} pages.")
+
+
+def servers(items: Sequence[msgspec.Raw]) -> list[Server]:
+    """Read a page's servers. Raises NotUnderstood when one cannot be read."""
+    try:
+        return [reading.server(item) for item in items]
+    except reading.Malformed as error:
+        raise wire.NotUnderstood(f"The cloud's list of servers cannot be read: {error}.") from None
+
+
+def sites(items: Sequence[msgspec.Raw]) -> list[Site]:
+    """Read a page's sites. Raises NotUnderstood when one cannot be read."""
+    try:
+        return [reading.site(item) for item in items]
+    except reading.Malformed as error:
+        raise wire.NotUnderstood(f"The cloud's sites cannot be read: {error}.") from None
+
+
+def chunks(resource_ids: Sequence[str]) -> Iterator[list[str]]:
+    """As many ids at once as a URL of usual length takes; one empty chunk when there are none."""
+    chunk: list[str] = []
+    length = 0
+    for entry in dict.fromkeys(resource_ids):
+        more = len(urlencode([("recovery.resource_id", entry)])) + 1
+        if chunk and length + more > LONGEST_QUERY:
+            yield chunk
+            chunk, length = [], 0
+        chunk.append(entry)
+        length += more
+    yield chunk
+
+
+def merged(parts: Sequence[Listing[Item]]) -> Listing[Item]:
+    """What several requests brought, as one listing."""
+    if len(parts) == 1:
+        return parts[0]
+    items = {item.key: item for part in parts for item in part.items}
+    totals = [part.total for part in parts if part.total is not None]
+    return Listing(
+        items=tuple(items.values()),
+        total=sum(totals) if len(totals) == len(parts) else None,
+        whole=all(part.whole for part in parts),
+    )
