@@ -1,4 +1,4 @@
-# make demo [PORT=8000] · make test · make check · make lock
+# make demo [PORT=8000] · make test · make torture · make check · make lock
 PORT ?= 8000
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 # The machine's own pip fills the environment: it needs no copy of itself in there, nor ensurepip.
 INSTALL = $(PYTHON) -m pip --python $(RUN) install --disable-pip-version-check --no-warn-script-location --require-hashes
 
-.PHONY: demo test check lock
+.PHONY: demo test torture check lock
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo
@@ -16,6 +16,12 @@ demo: $(VENV)/demo
 test: $(VENV)/dev
 	@sh tests/install
 	$(RUN) -m pytest
+
+# The tests that have a full size (tests/sizes.py), at it. Takes long; says how it goes.
+torture: $(VENV)/dev
+	@sh tests/install
+	DRDASH_TORTURE=1 $(RUN) -m pytest -v --capture=sys --durations=0 --durations-min=1 \
+		$$(grep -rl --include='test_*.py' 'from tests.sizes import' tests | sort)
 
 check: $(VENV)/dev
 	$(RUN) -m ruff check

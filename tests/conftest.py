@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-pytest_plugins = ["tests.canaries", "tests.stack"]
+pytest_plugins = ["tests.canaries", "tests.sizes", "tests.stack"]
 DATA_DIR = Path(tempfile.mkdtemp(prefix="drdash-tests-"))
 (DATA_DIR / "static").mkdir()
 
@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 REDIS_PORT = free_port()
-for name in [one for one in os.environ if one.startswith("DRDASH_")]:
+for name in [one for one in os.environ if one.startswith("DRDASH_") and one != "DRDASH_TORTURE"]:
     del os.environ[name]
 os.environ |= {
     "DJANGO_SETTINGS_MODULE": "drdash.settings",
