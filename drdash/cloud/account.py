@@ -20,16 +20,22 @@ class BadAddress(CloudError):
 
 
 class Grant(StrEnum):
-    """How to get a token: for an API client's secret, or for a user's password."""
+    """How to get a token: for an API client's secret, for a user's password, for a user's sign-in in the browser, or
+    for a signed assertion: one that was given, or else a partner's own token.
+    """
 
     CLIENT_CREDENTIALS = "client_credentials"
     PASSWORD = "password"  # noqa: S105  the grant's name
+    AUTHORIZATION_CODE = "authorization_code"
+    JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One set of API credentials at one cloud. ``cloud`` is its root; ``ca_bundle`` a file of certificates to trust
     instead of the usual ones; ``proxy`` the URL of an HTTP proxy. Plain http goes to loopback and
-    ``plain_http_hosts`` alone. With the grant ``password`` the client may be left out.
+    ``plain_http_hosts`` alone. With the grant ``password`` the client may be left out, and with an ``assertion``.
+    With the grant JWT_BEARER and without an ``assertion`` the client is a partner's: ``tenant`` is the uuid of the
+    customer whose token its own is exchanged for; without it the account is the partner itself.
     """
 
     cloud: str
@@ -38,12 +44,20 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     client_secret: str = ""
     username: str = ""
     password: str = ""
+    assertion: str = ""
+    tenant: str = ""
     plain_http_hosts: tuple[str, ...] = ()
     proxy: str | None = None
     ca_bundle: str | None = None
 
     def __repr__(self) -> str:
-        return f"Account(cloud={self.cloud!r}, client_id={self.client_id!r}, username={self.username!r})"
+        names = f"client_id={self.client_id!r}, username={self.username!r}, tenant={self.tenant!r}"
+        return f"Account(cloud={self.cloud!r}, {names})"
+
+    @property
+    def of_partner(self) -> bool:
+        """Whether its token is a customer's that a partner's is exchanged for."""
+        return self.grant is Grant.JWT_BEARER and not self.assertion and self.tenant != ""
 
     @property
     def root(self) -> str:

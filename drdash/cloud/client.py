@@ -16,8 +16,9 @@ from requests_oauthlib import OAuth2Session
 from drdash.cloud import listing, wire
 from drdash.cloud.account import Account, BadAddress
 from drdash.cloud.listing import Item, Listing, Query
-from drdash.cloud.oauth import FETCH_SECONDS, Token, Tokens, origin, session_for, transport_for
+from drdash.cloud.oauth import FETCH_SECONDS, Hold, Shelf, Token, Tokens
 from drdash.cloud.records import RecoveryPoint, Server, Site
+from drdash.cloud.sessions import origin, session_for, transport_for
 from drdash.cloud.transport import Deadline, Reply, exchange
 from drdash.cloud.words import ServerType
 
@@ -53,26 +54,42 @@ class Client:
     """One account's calls, for several threads. Raises BadAddress at once; every GET may raise any other CloudError.
 
     ``now`` is the time of day in Unix seconds, ``monotonic`` a clock that never goes back; ``deadline`` is always the
-    most seconds that the whole call may take.
+    most seconds that the whole call may take. The account's tokens are kept on the ``shelf``; ``hold`` is what a 429
+    asked this account to wait, ``partner_hold`` what it asked of a partner's requests for its own token. Without them
+    the client shares with nobody.
     """
 
-    def __init__(self, account: Account, *, now: Callable[[], float], monotonic: Callable[[], float]) -> None:
-        self._account = account
+    def __init__(
+        self,
+        account: Account,
+        *,
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+        shelf: Shelf | None = None,
+        hold: Hold | None = None,
+        partner_hold: Hold | None = None,
+    ) -> None:
+        self.account = account
+        self.monotonic = monotonic
         self._base = f"{origin(account)}/api/dr/v2"
         self._now = now
-        self._monotonic = monotonic
-        self._tokens = Tokens(account, now=now, monotonic=monotonic)
+        self._tokens = Tokens(account, now=now, monotonic=monotonic, shelf=shelf, hold=hold, partner_hold=partner_hold)
         self._transport = transport_for(account)
         self._session: tuple[Token, OAuth2Session] | None = None
         self._simulator: bool | None = None
 
     def __repr__(self) -> str:
-        return f"Client({self._account!r})"
+        return f"Client({self.account!r})"
 
     @property
     def simulator(self) -> bool | None:
         """Whether the last answer came from drdash's own simulator; None before the first one."""
         return self._simulator
+
+    @property
+    def scopes(self) -> tuple[str, ...] | None:
+        """What the last token may do, where the cloud said: a hint, its 403 is the truth."""
+        return self._tokens.scopes
 
     def close(self) -> None:
         """Close the connections that are kept open between calls."""
@@ -132,7 +149,7 @@ class Client:
         if not _PATH.fullmatch(path):
             raise wire.NotSent("This is not a path at the cloud.")
         with self._deadline(deadline) as until:
-            return self._get(origin(self._account) + path, until, limit)
+            return self._get(origin(self.account) + path, until, limit)
 
     def start_failover_test(
         self, uuid: str, recovery_point: RecoveryPoint | None = None, *, deadline: float = 70.0
@@ -187,7 +204,7 @@ class Client:
         self._tokens.hold.obey()
         held = self._session
         if held is None or held[0] is not token:
-            held = self._session = token, session_for(self._account, self._transport, token)
+            held = self._session = token, session_for(self.account, self._transport, token)
         return self._noted(exchange(held[1], "GET", url, deadline=until, limit=limit), token)
 
     def _post(self, uuid: str, verb: str, recovery_point: RecoveryPoint | None, deadline: float) -> Sent:
@@ -217,8 +234,8 @@ class Client:
 
     def _post_once(self, path: str, body: bytes, token: Token, deadline: float) -> Reply:
         """One request on a connection that is made for it and ends with it, so that no layer has another one to try."""
-        transport = transport_for(self._account)
-        with session_for(self._account, transport, token) as session, self._deadline(deadline) as until:
+        transport = transport_for(self.account)
+        with session_for(self.account, transport, token) as session, self._deadline(deadline) as until:
             reply = exchange(
                 session,
                 "POST",
@@ -241,4 +258,4 @@ class Client:
         return msgspec.structs.replace(reply, body=reply.body.replace(token.text.encode(), b"[removed]"))
 
     def _deadline(self, seconds: float) -> Deadline:
-        return Deadline(seconds, self._monotonic)
+        return Deadline(seconds, self.monotonic)

@@ -38,8 +38,17 @@ class NotUnderstood(CloudError):
 
 class WrongCredential(CloudError):
     """The token endpoint gives no token to this client or user. Blame: the client id, the user, their secrets or their
-    rights. Remedy: put the right ones in, or have an administrator of the cloud allow them.
+    rights. Remedy: put the right ones in, or have an administrator of the cloud allow them. ``status`` and ``code`` are
+    the endpoint's own.
     """
+
+    def __init__(self, sentence: str, *, status: int = 0, code: str = "") -> None:
+        super().__init__(sentence)
+        self.status, self.code = status, code
+
+
+class SignInAgain(WrongCredential):
+    """A person's sign-in at the cloud is over. Remedy: that person signs in again; until then nothing helps."""
 
 
 class ErrorAnswer(CloudError):

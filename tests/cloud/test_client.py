@@ -12,8 +12,9 @@ import pytest
 
 from drdash.cloud import wire
 from drdash.cloud.client import Account, BadAddress, Client
-from drdash.cloud.oauth import Token, session_for, transport_for
+from drdash.cloud.oauth import Token
 from drdash.cloud.records import RecoveryPoint
+from drdash.cloud.sessions import session_for, transport_for
 from drdash.cloud.transport import Deadline, Reply, exchange
 from drdash.cloud.words import ServerType
 from drdash.simulator.server import running

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from drdash.cloud import wire
 from drdash.cloud.account import Account
 from drdash.cloud.errors import CloudError
-from drdash.cloud.oauth import Token, Tokens, granted
+from drdash.cloud.grants import Token, first, granted
+from drdash.cloud.oauth import Tokens
 from drdash.cloud.transport import Deadline
 from tests.cloud.conftest import SECRET, TOKEN, RawCloud, account_of, reply, reset
 from tests.cloud.conftest import granted as granting
@@ -34,7 +35,7 @@ CLIENT = Account(cloud="https://cloud.example", client_id="the-client", client_s
 
 
 def grant(status: int = 200, headers: dict[str, str] | None = None, **answer: Any) -> Token:
-    return granted(status, headers or {}, json.dumps(answer).encode(), now=NOW, account=CLIENT)
+    return granted(status, headers or {}, json.dumps(answer).encode(), now=NOW, account=CLIENT, form=first(CLIENT))
 
 
 def deadline(seconds: float = 10.0) -> Deadline:
@@ -115,7 +116,7 @@ def test_each_way_to_get_no_token_has_its_sentence(
 @pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"", b"[]", b"null", b"\xff"])
 def test_a_page_that_is_no_token_endpoint_is_not_a_dr_cloud(body: bytes) -> None:
     with pytest.raises(wire.NotUnderstood, match="not a DR cloud"):
-        granted(200, {}, body, now=NOW, account=CLIENT)
+        granted(200, {}, body, now=NOW, account=CLIENT, form=first(CLIENT))
 
 
 @given(

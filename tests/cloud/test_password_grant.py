@@ -18,7 +18,8 @@ from drdash.cloud import wire
 from drdash.cloud.account import Account, Grant
 from drdash.cloud.client import Client
 from drdash.cloud.errors import CloudError
-from drdash.cloud.oauth import Token, Tokens, granted
+from drdash.cloud.grants import Token, first, granted
+from drdash.cloud.oauth import Tokens
 from drdash.cloud.transport import Deadline
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
@@ -218,7 +219,7 @@ def test_each_way_to_be_wrong_has_its_sentence(
     account: Account, status: int, answer: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(CloudError) as caught:
-        granted(status, {}, json.dumps(answer).encode(), now=NOW, account=account)
+        granted(status, {}, json.dumps(answer).encode(), now=NOW, account=account, form=first(account))
     assert sentence in str(caught.value)
     assert "canary" not in str(caught.value)
 
@@ -226,7 +227,7 @@ def test_each_way_to_be_wrong_has_its_sentence(
 def test_only_a_user_can_be_asked_for_a_second_factor() -> None:
     client = Account(cloud="https://cloud.example", client_id="the-client", client_secret=SECRET)
     with pytest.raises(wire.WrongCredential, match="to this client"):
-        granted(400, {}, b'{"error": "totp_required"}', now=NOW, account=client)
+        granted(400, {}, b'{"error": "totp_required"}', now=NOW, account=client, form=first(client))
 
 
 @pytest.mark.parametrize("status", [404, 405])
@@ -253,7 +254,7 @@ def test_what_cannot_be_reached_is_told_apart() -> None:
 )
 def test_any_answer_is_a_token_or_a_named_error(account: Account, status: int, answer: dict[str, Any]) -> None:
     try:
-        token = granted(status, {}, json.dumps(answer).encode(), now=NOW, account=account)
+        token = granted(status, {}, json.dumps(answer).encode(), now=NOW, account=account, form=first(account))
     except CloudError as error:
         sentence = str(error)
     else:
@@ -278,7 +279,7 @@ def test_a_cloud_that_repeats_a_secret_is_not_quoted(status: int, secret: str) -
     def sentence(words: str) -> str:
         body = json.dumps({"error": {"code": "Odd", "debug": {"msg": words}}}).encode()
         with pytest.raises(CloudError) as caught:
-            granted(status, {"Retry-After": "7"}, body, now=NOW, account=BOTH)
+            granted(status, {"Retry-After": "7"}, body, now=NOW, account=BOTH, form=first(BOTH))
         return str(caught.value)
 
     assert "Odd: bad form" in sentence("bad form")
@@ -289,7 +290,7 @@ def test_a_cloud_that_repeats_a_secret_is_not_quoted(status: int, secret: str) -
 def test_an_answer_as_deep_as_can_be_read_is_a_named_error() -> None:
     for depth in range(800, 1000):
         with pytest.raises(wire.ServerFault):
-            granted(500, {}, b'{"a":' * depth + b"1" + b"}" * depth, now=NOW, account=USER)
+            granted(500, {}, b'{"a":' * depth + b"1" + b"}" * depth, now=NOW, account=USER, form=first(USER))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from drdash.cloud import wire
 from drdash.cloud.client import Account, Client
-from drdash.cloud.oauth import origin, session_for, transport_for
+from drdash.cloud.sessions import origin, session_for, transport_for
 from drdash.cloud.transport import Deadline, exchange
 from tests.cloud.conftest import SECRET, Answer, RawCloud, account_of, example, reply, reset
 
