@@ -1,11 +1,12 @@
 """The control endpoints: faults, the clock, the log of requests and the hand of fate, for loopback clients only."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from drdash.simulator import faults, incidents
+from drdash.simulator import accounts, faults, incidents
 from drdash.simulator.answers import Invalid, Request, Response, answer, bad_request, error, forbidden, wrong_method
 from drdash.simulator.issues import JSON, issue
 from drdash.simulator.state import Server, Site, Task
@@ -20,6 +21,8 @@ _ALLOWED = {
     "clock": ("POST",),
     "requests": ("GET", "DELETE"),
     "world": ("POST",),
+    "customers": ("GET", "POST"),
+    "clients": ("POST",),
 }
 
 
@@ -45,20 +48,35 @@ def _do(name: str, request: Request, simulator: "Simulator") -> JSON:
             simulator.add_fault(faults.from_order(order))
             return {}
         if name == "clock":
-            seconds = order.get("advance")
-            if not isinstance(seconds, int | float) or seconds < 0:
-                raise Invalid("advance is a number of seconds")
-            simulator.advance(seconds)
-            return {"now": simulator.clock.now()}
+            return _clock(order, simulator)
         with simulator.lock:
             simulator.advance(0)
-            return force(simulator.world, order)
+            if name == "clients":
+                return accounts.force_client(simulator.issuer, order)
+            if name == "customers":
+                change = accounts.force_customer if "customer" in order else accounts.add_customer
+                return change(simulator, order)
+            return force(simulator.worlds.values(), order)
+    if name == "customers":
+        return {"customers": accounts.customers(simulator)}
     if name == "requests":
         if request.method == "DELETE":
             simulator.forget_requests()
         return {"requests": [asdict(one) for one in simulator.requests]}
     simulator.clear_faults()
     return {}
+
+
+def _clock(order: JSON, simulator: "Simulator") -> JSON:
+    """`advance` moves time; `skew` lets the cloud's clock show so many seconds more than everybody else's."""
+    if not order or order.keys() - {"advance", "skew"}:
+        raise Invalid("an order to the clock is advance or skew")
+    for name, value in order.items():
+        if not isinstance(value, int | float) or (name == "advance" and value < 0):
+            raise Invalid(f"{name} is a number of seconds")
+    simulator.skew = order.get("skew", simulator.skew)
+    simulator.advance(order.get("advance", 0))
+    return {"now": simulator.clock.now()}
 
 
 def _order(request: Request) -> JSON:
@@ -73,15 +91,15 @@ def _order(request: Request) -> JSON:
     return order
 
 
-def force(world: World, order: JSON) -> JSON:
-    """Change one item behind the API's back; returns its document. Raises Invalid.
+def force(worlds: Iterable[World], order: JSON) -> JSON:
+    """Change one item of one of the worlds behind the API's back; returns its document. Raises Invalid.
 
     `{"site": uuid}` or `{"server": uuid}`, and any of: `issues` (codes, or `[code, severity, link]`, or whole issues;
     null: a server without `_issues`), `status`, `set` (fields of the document), `remove` (names of fields),
     `delete: true`; for a server `task` (a UUID, or null: none), `fail_next: true` (its next task fails), and
     `run: "reboot"` or `"automated_test"`; for a site `restore: true`.
     """
-    kind, item = _item(world, order)
+    world, kind, item = _item(worlds, order)
     unknown = sorted(order.keys() - _ORDERS[kind] - {kind, "issues", "status", "set", "remove", "delete"})
     if unknown:
         raise Invalid(f"unknown: {', '.join(unknown)}")
@@ -102,11 +120,12 @@ def force(world: World, order: JSON) -> JSON:
 _ORDERS = {"site": frozenset({"restore"}), "server": frozenset({"task", "fail_next", "run"})}
 
 
-def _item(world: World, order: JSON) -> tuple[str, Site | Server]:
-    if "site" in order and (site := world.site(str(order["site"]))) is not None:
-        return "site", site
-    if "server" in order and (server := world.server(str(order["server"]))) is not None:
-        return "server", server
+def _item(worlds: Iterable[World], order: JSON) -> tuple[World, str, Site | Server]:
+    for world in worlds:
+        if "site" in order and (site := world.site(str(order["site"]))) is not None:
+            return world, "site", site
+        if "server" in order and (server := world.server(str(order["server"]))) is not None:
+            return world, "server", server
     raise Invalid("no such site or server")
 
 

@@ -43,7 +43,7 @@ Case = Callable[[World, Server], None]
 def furnish(world: World, *, servers: int, sites: int, seed: int) -> None:
     """Fill an empty world. The same seed gives the same sites and servers, by the same UUIDs."""
     random = Random(seed)
-    tenant = new_uuid(random)
+    tenant = world.tenant = new_uuid(random)
     gone = Site(sites, new_uuid(random), tenant, status="DEPROVISIONING", deleted_at=world.now - 9 * DAY)
     places = [_site(number, new_uuid(random), tenant) for number in range(sites)]
     for site in (*places, gone):

@@ -28,6 +28,8 @@ class Fault:
     kind: Kind
     method: str | None = None
     path: str = ""  # a part of the path
+    tenant: str = ""  # the customer whose token it is, or is to be
+    client: str = ""  # the API client
     times: int | None = 1
     after_effect: bool = False
     retry_after: int = 30
@@ -41,15 +43,23 @@ class Fault:
     def takes_effect(self) -> bool:
         return self.after_effect or self.kind in DELIVERING
 
-    def matches(self, request: Request) -> bool:
-        return self.times != 0 and self.method in (None, request.method) and self.path in request.path
+    def matches(self, request: Request, client: str, tenant: str) -> bool:
+        return (
+            self.times != 0
+            and self.method in (None, request.method)
+            and self.path in request.path
+            and self.client in ("", client)
+            and self.tenant.lower() in ("", tenant.lower())
+        )
 
 
 def from_order(order: JSON) -> Fault:
     """A fault as the control endpoint takes it. Raises Invalid."""
     match = order.get("match", {})
     known = {"match", "fault", "times", "after_effect", "retry_after", "seconds", "status", "location", "body"}
-    unknown = sorted((order.keys() - known - {"content_type"}) | (match.keys() - {"method", "path"}))
+    unknown = sorted(
+        (order.keys() - known - {"content_type"}) | (match.keys() - {"method", "path", "tenant", "client"})
+    )
     if unknown:
         raise answers.Invalid(f"unknown: {', '.join(unknown)}")
     if order.get("fault") not in KINDS:
@@ -70,10 +80,10 @@ class Faults:
     def clear(self) -> None:
         self._waiting.clear()
 
-    def take(self, request: Request) -> Fault | None:
+    def take(self, request: Request, *, client: str = "", tenant: str = "") -> Fault | None:
         """The fault for this request, used up by one."""
         for fault in self._waiting:
-            if fault.matches(request):
+            if fault.matches(request, client, tenant):
                 if fault.times is not None:
                     fault.times -= 1
                 self._waiting = [one for one in self._waiting if one.times != 0]

@@ -33,13 +33,14 @@ class FixedPages:
 class Listing:
     """What a client asks of a list: which items, and where to stand among them."""
 
-    kind: str  # "servers" or "sites"
+    kind: str  # "servers", "sites" or "tenants"
     limit: int = DEFAULT_LIMIT
     after: int | None = None
     before: int | None = None
     type: str | None = None
     resource_ids: frozenset[str] = frozenset()  # lower case
     allow_deleted: bool = False
+    root: str | None = None
     fixed: FixedPages | None = None
 
     def cursor(self, **place: int) -> str:
@@ -52,11 +53,13 @@ class Listing:
             filters["r"] = sorted(self.resource_ids)
         if self.allow_deleted:
             filters["d"] = True
+        if self.root:
+            filters["p"] = self.root
         return urlsafe_b64encode(json.dumps(filters, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
 def listing(kind: str, query: str, fixed: FixedPages | None = None) -> Listing:
-    """The query string of `GET /servers` or `GET /sites`, checked. Raises Invalid with every reason."""
+    """The query string of `GET /servers`, `/sites` or `/tenants`, checked. Raises Invalid with every reason."""
     given = parse_qs(query, keep_blank_values=True)
     cursors = [name for name in ("after", "before") if name in given]
     if cursors:
@@ -139,6 +142,7 @@ def _resource_ids(texts: Sequence[str]) -> JSON:
 _CHECKS: dict[str, dict[str, Any]] = {
     "servers": {"type": _type, "recovery.resource_id": _resource_ids, "limit": _limit},
     "sites": {"allow_deleted": lambda texts: {"allow_deleted": boolean(texts)}, "limit": _limit},
+    "tenants": {"subtree_root_id": lambda texts: {"root": texts[0]}, "limit": _limit},
 }
 
 
@@ -158,6 +162,7 @@ def _from_cursor(kind: str, side: str, token: str) -> Listing:
             type=held.get("t"),
             resource_ids=frozenset(held.get("r", ())),
             allow_deleted=held.get("d", False),
+            root=held.get("p"),
         )
     except (ValueError, KeyError, TypeError, binascii.Error):
         raise Invalid(f"{_quoted(token)} is not a valid cursor") from None

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 from urllib.parse import parse_qs
 
+from drdash.simulator import idp
 from drdash.simulator.answers import (
     Invalid,
     Request,
@@ -20,10 +21,11 @@ from drdash.simulator.answers import (
     unauthorized,
     wrong_method,
 )
+from drdash.simulator.directory import ADMIN, READONLY, SUPPORT
 from drdash.simulator.issues import JSON
 from drdash.simulator.paging import Listing, boolean, listing, once, turn
 from drdash.simulator.state import Server, Site
-from drdash.simulator.tokens import ADMIN, READONLY, SUPPORT, Issuer
+from drdash.simulator.tokens import Issuer
 from drdash.simulator.world import POINT_IDS, Refused, World
 
 READERS = frozenset({ADMIN, SUPPORT, READONLY})
@@ -32,7 +34,6 @@ SCOPES = {
     "start_failover_test": frozenset({ADMIN, SUPPORT}),
     "stop_failover": frozenset({ADMIN, SUPPORT}),
 }
-TOKEN_PATH = "/api/2/idp/token"  # noqa: S105
 BACKUPS_PATH = "/bc/api/vault_manager/v1/backups"
 _API = re.compile(r"(?:/bc)?/api/dr/v2/(servers|sites)(?:/([^/:]+)(?::([a-z_]+))?)?")
 _PAGES = re.compile(r"/(?:bc/login|bc/api/.*|dr/.*)?")
@@ -40,9 +41,9 @@ _POINT_ID = re.compile("[a-zA-Z0-9@-]+")
 
 
 def respond(request: Request, world: World, issuer: Issuer, *, wall: float | None = None) -> Response:
-    """Answer one request at `request.now`; the world must have been advanced to it."""
-    if request.path == TOKEN_PATH:
-        return issuer.token(request, wall=wall) if request.method == "POST" else wrong_method("POST")
+    """Answer one request at `request.now`; the world, that of the request's tenant, must have been advanced to it."""
+    if request.path.startswith(idp.PREFIX):
+        return idp.respond(request, issuer, wall=wall)
     if request.path == BACKUPS_PATH:
         return _backups(request, world, issuer)
     matched = _API.fullmatch(request.path)

@@ -18,8 +18,9 @@ from urllib.parse import unquote
 
 from drdash.simulator import control
 from drdash.simulator.answers import Request, Response, error
+from drdash.simulator.building import build
 from drdash.simulator.faults import Fault, instead
-from drdash.simulator.simulation import Simulator, build
+from drdash.simulator.simulation import Simulator
 from drdash.simulator.world import World
 
 NAME = "drdash-simulator"
@@ -100,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         lines = [
             f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
             f"Server: {NAME}",
-            f"Date: {self.date_time_string()}",
+            f"Date: {self.date_time_string(self.server.simulator.wall())}",
             *(f"{name}: {value}" for name, value in response.headers),
             f"Content-Length: {len(response.body)}",
         ]
@@ -144,7 +145,9 @@ def serving(
     server = _Server((host, port), simulator)
     simulator.url = f"http://{host}:{server.server_port}"
     with simulator.lock:
-        simulator.world.move_to(public_url or simulator.url)
+        simulator.public_url = public_url or simulator.url
+        for world in (simulator.world, *simulator.worlds.values()):
+            world.move_to(simulator.public_url)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -62,6 +62,7 @@ class World:
         self.durations = durations or Durations()
         # Two runs of one scenario have the same servers but never the same tasks.
         self.random = Random(f"{seed} {now}")
+        self.tenant = str(UUID(int=Random(seed).getrandbits(128), version=4))
         self.sites: dict[str, Site] = {}
         self.servers: dict[str, Server] = {}
         self.fixed_pages: FixedPages | None = None

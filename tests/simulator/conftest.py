@@ -10,11 +10,12 @@ import pytest
 
 from drdash.simulator import scenarios
 from drdash.simulator.answers import Request, Response
+from drdash.simulator.directory import ADMIN, ApiClient, Directory, Tenant
 from drdash.simulator.routes import respond
 from drdash.simulator.server import running
 from drdash.simulator.simulation import CLIENT_SECRET, Simulator
 from drdash.simulator.state import Server, Site
-from drdash.simulator.tokens import ADMIN, Issuer
+from drdash.simulator.tokens import Issuer
 from drdash.simulator.world import Durations, World
 
 NOW = 1_700_000_000.0
@@ -38,7 +39,9 @@ class Api:
     bearer: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.issuer = Issuer(client_id="id", client_secret="secret", scopes=self.scopes)
+        tenant = Tenant(uuid=self.world.tenant, name="Customer")
+        client = ApiClient(id="id", secret="secret", tenant=tenant.uuid, scopes=self.scopes)
+        self.issuer = Issuer(directory=Directory([tenant], [client]))
         self.bearer = f"Bearer {self.token().document['access_token']}"
 
     def token(self, body: bytes = b"grant_type=client_credentials", authorization: str = BASIC) -> Answer:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from drdash.simulator import answers
+from drdash.simulator.directory import ADMIN, READONLY, SUPPORT
 from drdash.simulator.state import Server, Site
-from drdash.simulator.tokens import ADMIN, READONLY, SUPPORT
 from drdash.simulator.world import World
 from tests.simulator.conftest import Api, answer
 

@@ -5,7 +5,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from drdash.simulator.tokens import ADMIN, PASSWORD, READONLY, USERNAME
+from drdash.simulator.directory import ADMIN, READONLY
+from drdash.simulator.tokens import USERNAME
+from drdash.simulator.tokens import USERS_PASSWORD as PASSWORD
 from tests.simulator.conftest import Answer, Api
 
 
