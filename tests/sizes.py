@@ -16,7 +16,9 @@ TORTURE = os.environ.get("DRDASH_TORTURE") == "1"
 HEARTBEAT = 15
 
 # Of Hypothesis: it writes no database of examples, and refuses no case for being slow on a busy machine.
-sized = settings(database=None, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+sized = settings(
+    database=None, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, derandomize=not TORTURE
+)
 
 
 def cases(few: int, *, full: int) -> int:
