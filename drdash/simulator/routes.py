@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 from urllib.parse import parse_qs
 
-from drdash.simulator import idp
+from drdash.simulator import idp, neighbours
 from drdash.simulator.answers import (
     Invalid,
     Request,
@@ -34,7 +34,6 @@ SCOPES = {
     "start_failover_test": frozenset({ADMIN, SUPPORT}),
     "stop_failover": frozenset({ADMIN, SUPPORT}),
 }
-BACKUPS_PATH = "/bc/api/vault_manager/v1/backups"
 _API = re.compile(r"(?:/bc)?/api/dr/v2/(servers|sites)(?:/([^/:]+)(?::([a-z_]+))?)?")
 _PAGES = re.compile(r"/(?:bc/login|bc/api/.*|dr/.*)?")
 _POINT_ID = re.compile("[a-zA-Z0-9@-]+")
@@ -44,8 +43,8 @@ def respond(request: Request, world: World, issuer: Issuer, *, wall: float | Non
     """Answer one request at `request.now`; the world, that of the request's tenant, must have been advanced to it."""
     if request.path.startswith(idp.PREFIX):
         return idp.respond(request, issuer, wall=wall)
-    if request.path == BACKUPS_PATH:
-        return _backups(request, world, issuer)
+    if beside := neighbours.respond(request, world, issuer.scopes_of(request)):
+        return beside
     matched = _API.fullmatch(request.path)
     if matched is None:
         return _page(request)
@@ -152,27 +151,6 @@ def _only(found: JSON, known: Sequence[str]) -> None:
 
 def _shown(value: Any) -> str:
     return json.dumps(value)[:200]
-
-
-def _backups(request: Request, world: World, issuer: Issuer) -> Response:
-    """The recovery points, where DR_CLOUD_SERVER_RECOVERY_POINTS leads to."""
-    if request.method != "GET":
-        return wrong_method("GET")
-    if issuer.scopes_of(request) is None:
-        return unauthorized()
-    wanted = {text.lower() for text in parse_qs(request.query).get("resourceId", [])}
-    points = [
-        {
-            **point,
-            "deleted": False,
-            "malware_assessment_result": 0,
-            "archive": {"name": f"{server.fields['name']} backup"},
-        }
-        for server in world.servers.values()
-        if wanted & {server.key, server.resource_id.lower()}
-        for point in server.points
-    ]
-    return answer(200, {"items": points, "paging": {"cursors": {}}})
 
 
 def _page(request: Request) -> Response:

@@ -7,12 +7,22 @@ from drdash.simulator.issues import CONSOLE, JSON, START_PROD, START_TEST, STOP,
 
 # What a site's error means for its servers: SiteNotReady and a lost gateway are repeated on each of them.
 REPEATED_ON_SERVERS = ("SiteNotReady", "VPNGatewayUnreachable")
+# What a task that fails says for itself, one server this and the next that; nobody documents the last one.
+FAILURES = ("ServerNotReady", "CloudConnectionIssue", "QuotaExceededComputePoints", "GuestDidNotBoot")
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, eq=False)
 class Task:
+    """What keeps a server busy. Without `began` nothing is known of it but that it runs; `result` is ok, cancelled, or
+    the code of the error that it ended with.
+    """
+
     uuid: str
     name: str
+    began: float | None = None
+    ends: float | None = None
+    finished: float | None = None
+    result: str = ""
 
 
 @dataclass(slots=True, eq=False)

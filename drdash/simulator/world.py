@@ -13,10 +13,11 @@ from uuid import UUID
 
 from drdash.simulator.issues import BLOCKS_A_STOP, JSON, START_PROD, START_TEST, STOP, busy, is_error, issue
 from drdash.simulator.paging import FixedPages
-from drdash.simulator.state import Server, Site, Task, iso
+from drdash.simulator.state import FAILURES, Server, Site, Task, iso
 
 Seconds = tuple[float, float]  # drawn between the two
 LEFT_ALONE = 3600.0  # how long a server that a client has used stays undisturbed in stand-by
+KEPT_TASKS = 2000
 POINT_IDS = ("backup_id", "archive_id", "vault_id")
 STOPPABLE = frozenset({
     "FAILOVER_TEST", "FAILOVER_TEST_AUTO", "FINALIZATION", "FINALIZATION_FAILED", "FAILOVER_PROD",
@@ -65,6 +66,7 @@ class World:
         self.tenant = str(UUID(int=Random(seed).getrandbits(128), version=4))
         self.sites: dict[str, Site] = {}
         self.servers: dict[str, Server] = {}
+        self.tasks: dict[str, Task] = {}  # the latest, of which the task manager tells
         self.fixed_pages: FixedPages | None = None
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._ticket = count()
@@ -166,15 +168,21 @@ class World:
 
     def run(self, server: Server, name: str, status: str, wait: Seconds, done: Callable[[Task], None]) -> Task:
         """Keep the server busy with a task, then call `done`. A task that fails leaves things as they were."""
-        task = Task(self.new_uuid(), name)
+        uuid, seconds = self.new_uuid(), self.draw(wait)
+        task = Task(uuid, name, began=self.now, ends=self.now + seconds)
+        self.tasks[uuid] = task
+        if len(self.tasks) > KEPT_TASKS:
+            del self.tasks[next(iter(self.tasks))]
         before = server.status
         server.task = task
         server.fields["status"] = status
         self.changed(server)
 
         def finish() -> None:
+            task.finished, task.result = self.now, "cancelled"
             if server.task is not task:
                 return
+            task.result = FAILURES[server.ordinal % len(FAILURES)] if server.fails_next else "ok"
             server.task = None
             if not server.fails_next:
                 done(task)
@@ -185,7 +193,7 @@ class World:
             server.fails_next = False
             self.changed(server)
 
-        self.after(self.draw(wait), finish)
+        self.after(seconds, finish)
         return task
 
     def stand_by(self, server: Server) -> None:

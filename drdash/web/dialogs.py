@@ -18,11 +18,11 @@ from drdash.failover.reasons import Mark
 from drdash.failover.sighting import Expired, seal
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
-from drdash.web import cards, rows
+from drdash.web import cards, points, rows
 from drdash.web.actioncards import action_card, action_url
 from drdash.web.buttons import dialog_url, server_url, shown_reason
 from drdash.web.finding import Found
-from drdash.web.forms import BY_IDS, LATEST, WishForm, known_points, new_key
+from drdash.web.forms import BY_IDS, LATEST, WishForm, new_key
 from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept
 from drdash.web.wording import verb
 
@@ -147,6 +147,7 @@ def _context(seen: Preview, kind: Kind, tenant: Tenant) -> dict[str, Any]:
         "verdict": verdict,
         "server": server,
         "name": cards.name_of(server),
+        "tenant": tenant,
         "tenant_name": tenant.name,
         "beside": " ".join(_topics(tenant.pk, server.key)),
         "label": verb(kind, server.status),
@@ -159,7 +160,6 @@ def _context(seen: Preview, kind: Kind, tenant: Tenant) -> dict[str, Any]:
         "vm_started": bool(server.vm and server.vm.status == "STARTED"),
         "asked": asked.items(),
         "blocking": [shown_reason(reason) for reason in verdict.reasons if reason.mark > Mark.ACKNOWLEDGE],
-        "points": known_points(server),
         "by_ids": BY_IDS,
         "latest": LATEST,
         "ours": seen.ours,
@@ -167,10 +167,23 @@ def _context(seen: Preview, kind: Kind, tenant: Tenant) -> dict[str, Any]:
 
 
 def _dialog(request: HttpRequest, frame: Frame, context: dict[str, Any], status: int) -> HttpResponse:
+    if context["starts"] and context["verdict"].allowed:
+        context |= _points(request, context)
     if request.headers.get("HX-Request") == "true":
         html = render_to_string("dialogs/_dialog.html", context, request)
         return unkept(HttpResponse(html, status=status, headers={"X-Dialog": "1"}))
     return page(request, "dialogs/page.html", context, frame=frame, status=status)
+
+
+def _points(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """The recovery points at hand, and where the cloud's are loaded from; a page without a script asks for them."""
+    server = context["server"]
+    choices = points.above(server, context["point"])
+    shown: dict[str, Any] = {"choices": choices, "points_url": points.url(server, choices)}
+    if "points" in request.GET:
+        offer = points.offered(context["tenant"], server, choices)
+        shown |= {"choices": offer.above or choices, "offer": offer}
+    return shown
 
 
 def _user(request: HttpRequest) -> User:

@@ -6,6 +6,7 @@ from uuid import uuid4
 import msgspec
 from django import forms
 
+from drdash.cloud.neighbours.points import ID
 from drdash.cloud.records import RecoveryPoint, Server
 from drdash.failover import sighting
 from drdash.failover.actions import Wish
@@ -46,13 +47,15 @@ class WishForm(forms.Form):
             return cleaned
         point = cleaned.get("point", "")
         if point == BY_IDS:
-            cleaned["recovery_point"] = RecoveryPoint(**{name: cleaned.get(name, "") for name in IDS})
-            if not all(cleaned.get(name) for name in IDS):
+            typed = {name: cleaned.get(name, "") for name in IDS}
+            cleaned["recovery_point"] = RecoveryPoint(**typed)
+            if not all(typed.values()):
                 self.add_error("point", "A recovery point needs all three ids: backup, archive and vault.")
+            elif not all(map(ID.fullmatch, typed.values())):
+                self.add_error("point", "The ids of a recovery point have letters, digits, - and @ only.")
         elif point != LATEST:
-            try:
-                cleaned["recovery_point"] = msgspec.json.decode(point, type=RecoveryPoint)
-            except msgspec.DecodeError:
+            cleaned["recovery_point"] = recovery_point(point)
+            if cleaned["recovery_point"] is None:
                 self.add_error("point", "Choose a recovery point.")
         return cleaned
 
@@ -74,6 +77,15 @@ def new_key() -> str:
     return uuid4().hex
 
 
+def recovery_point(value: str) -> RecoveryPoint | None:
+    """The recovery point that a radio of the dialog sends; None when it is none, or its ids are no such ids."""
+    try:
+        point = msgspec.json.decode(value, type=RecoveryPoint)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return point if all(map(ID.fullmatch, msgspec.structs.astuple(point))) else None
+
+
 def known_points(server: Server) -> list[tuple[str, str, RecoveryPoint]]:
     """The recovery points that the cloud names on the server itself: form value, words, ids."""
     found = []
@@ -81,5 +93,9 @@ def known_points(server: Server) -> list[tuple[str, str, RecoveryPoint]]:
         found.append(("The one of the last test", point))
     if server.automated_test and (point := server.automated_test.recovery_point):
         found.append(("The one of the last automated test", point))
-    whole = [(words, point) for words, point in found if point.backup_id and point.archive_id and point.vault_id]
-    return [(msgspec.json.encode(point).decode(), words, point) for words, point in whole]
+    offered: dict[str, tuple[str, str, RecoveryPoint]] = {}
+    for words, point in found:
+        value = msgspec.json.encode(point).decode()
+        if recovery_point(value) and value not in offered:
+            offered[value] = (value, words, point)
+    return list(offered.values())

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from drdash.web import dialogs, journal, pages, people, probes
+from drdash.web import dialogs, journal, pages, people, points, probes
 
 # Ids may be anything, a slash included: what is behind them is matched first.
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("servers/", pages.servers, name="servers"),
     path("servers/jump/", pages.jump, name="jump"),
     path("servers/<path:uuid>/actions/<str:kind>/", dialogs.dialog, name="dialog"),
+    path("servers/<path:uuid>/recovery-points/", points.points, name="recovery_points"),
     path("servers/<path:uuid>/", pages.server, name="server"),
     path("actions/", journal.actions, name="actions"),
     path("actions/<int:pk>/", journal.action, name="action"),

@@ -1,0 +1,73 @@
+"""Asking the APIs beside the DR API for a page: never waited for by anything else, and each refusal in words."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+import msgspec
+from django.utils import timezone
+
+from drdash.clock import boot_seconds
+from drdash.cloud.errors import CloudError, Forbidden, NotFound, TooManyRequests
+from drdash.cloud.transport import Reply
+from drdash.estate.waiting import waits
+from drdash.tenants.connect import client_of
+from drdash.tenants.models import Tenant
+from drdash.tenants.secrets import Unopenable
+
+SECONDS = 5.0
+# So many threads at once may wait for them: the others are for pages and actions.
+AT_ONCE = 8
+
+Get = Callable[[str], Reply]
+_Value = TypeVar("_Value")
+_slots = threading.BoundedSemaphore(AT_ONCE)
+
+
+class Neighbour(msgspec.Struct, frozen=True):
+    """One of those APIs: what it shows, and which permission shows it."""
+
+    what: str
+    permission: str
+    limit: int
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Why there is nothing to show, in a sentence. ``passing``: whether to ask again soon may help."""
+
+    sentence: str
+    passing: bool
+
+
+BACKUPS = Neighbour(
+    "recovery points",
+    "The right to read backups would add them (vault_manager::read or protection::readonly).",
+    8 * 1024 * 1024,
+)
+
+
+def ask(tenant: Tenant, beside: Neighbour, read: Callable[[Get], _Value]) -> _Value | Trouble:
+    """What ``read`` makes of the answers, all of them within SECONDS; nothing is sent while the cloud wants to wait."""
+    now = timezone.now()
+    if until := waits.until_at_hand(tenant.pk, now):
+        return Trouble(f"The cloud asked to wait: {round((until - now).total_seconds())} s more.", passing=True)
+    if not _slots.acquire(blocking=False):
+        return Trouble("Too much is being asked of the cloud just now: try again in a moment.", passing=True)
+    try:
+        client, ends = client_of(tenant), boot_seconds() + SECONDS
+        return read(lambda path: client.beside(path, deadline=ends - boot_seconds(), limit=beside.limit))
+    except TooManyRequests as error:
+        waits.hold(tenant.pk, timezone.now() + timedelta(seconds=error.retry_after))
+        return Trouble(str(error), passing=True)
+    except Forbidden:
+        return Trouble(f"The cloud does not show {beside.what} to this credential. {beside.permission}", passing=False)
+    except NotFound:
+        sentence = f"The cloud knows no {beside.what} here, or hides them from this credential. {beside.permission}"
+        return Trouble(sentence, passing=False)
+    except Unopenable:
+        return Trouble("The cloud's credential cannot be used: connect it again.", passing=False)
+    except CloudError as error:
+        return Trouble(f"The {beside.what} could not be read. {error}", passing=True)
+    finally:
+        _slots.release()

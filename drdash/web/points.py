@@ -1,0 +1,200 @@
+"""The recovery points that a start's dialog offers. They are loaded into it once it is open: nothing there waits."""
+
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from urllib.parse import urlencode
+
+import msgspec
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from drdash.cloud.neighbours import links
+from drdash.cloud.neighbours import points as vault
+from drdash.cloud.neighbours.points import CLEAN, MALWARE, Point, Points
+from drdash.cloud.records import RecoveryPoint, Server
+from drdash.cloud.words import Rel
+from drdash.tenants.models import Tenant
+from drdash.tenants.roles import Role
+from drdash.web import beside
+from drdash.web.beside import Trouble
+from drdash.web.forms import LATEST, known_points, recovery_point
+from drdash.web.frame import frame_of, server_or_404, unkept
+from drdash.web.wording import Look, look_of
+
+# The cloud's clock and ours may differ by this much before "you lose" is told by the cloud's.
+SKEW = timedelta(minutes=1)
+KIND = {"full": "full", "incremental": "incremental", "differential": "differential", "cdp": "continuous", "": ""}
+FOUND = Look("malware found", "bad", "bad")
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One line of the dialog: what its radio sends, and what is known of it. ``off``: it cannot be chosen."""
+
+    value: str
+    words: str = ""
+    point: RecoveryPoint | None = None
+    made: datetime | None = None
+    loses: str = ""
+    facts: str = ""
+    marks: tuple[Look, ...] = ()
+    off: bool = False
+
+    @property
+    def id(self) -> str:
+        """What its element is called, in the dialog and in what is loaded later."""
+        return f"choice-{blake2b(self.value.encode(), digest_size=6).hexdigest()}"
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What the cloud's list adds to a dialog: more ``choices``, what became known of those that were shown ``above``
+    without it, and in words what is missing.
+    """
+
+    choices: tuple[Choice, ...] = ()
+    above: tuple[Choice, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def above(server: Server, *chosen: str) -> tuple[Choice, ...]:
+    """The choices that need no list: the latest, those that the server names, and one that was chosen before."""
+    known = [Choice(LATEST, "The latest available")]
+    known += [Choice(value, words, point) for value, words, point in known_points(server)]
+    for value in chosen:
+        if value not in {one.value for one in known} and (point := recovery_point(value)):
+            known.append(Choice(value, "The one chosen before", point))
+    return tuple(known)
+
+
+def url(server: Server, shown: tuple[Choice, ...]) -> str:
+    """Where the rest is loaded from; it is told which choices are there already."""
+    return f"{reverse('recovery_points', args=[server.uuid])}?{urlencode([('above', one.value) for one in shown])}"
+
+
+@require_safe
+def points(request: HttpRequest, uuid: str) -> HttpResponse:
+    """The list, or in words why there is none."""
+    frame = frame_of(request)
+    found = server_or_404(frame, uuid)
+    tenant = found.estate.tenant
+    if frame.role(tenant) is Role.VIEWER:
+        raise Http404
+    offer = offered(frame.reach.tenants[tenant], found.server, above(found.server, *request.GET.getlist("above")[:5]))
+    return unkept(HttpResponse(render_to_string("dialogs/_points.html", {"offer": offer, "oob": True}, request)))
+
+
+def offered(tenant: Tenant, server: Server, shown: tuple[Choice, ...]) -> Offer:
+    """Ask the cloud for the server's recovery points; ``shown`` are the choices that are there without."""
+    href = next((link.href for link in server.links or () if link.rel == Rel.RECOVERY_POINTS), None)
+    if href is None:
+        return Offer(notes=("The cloud names no list of recovery points for this server.",))
+    path = links.own_path(href, tenant.credential.cloud, api=links.BACKUPS)
+    if path is None:
+        return Offer(notes=("The list of recovery points is not on the cloud's own host, so it was not asked for.",))
+    now = timezone.now()
+    read = beside.ask(tenant, beside.BACKUPS, lambda get: vault.read(path, get, now=now.timestamp()))
+    if isinstance(read, Trouble):
+        return Offer(notes=(read.sentence,))
+    return sorted_out(read, shown, now)
+
+
+def sorted_out(read: Points, shown: tuple[Choice, ...], now: datetime) -> Offer:
+    """The list as choices, without those that are ``shown`` above: of these it tells what became known. Pure."""
+    if read.at and abs(read.at - now) > SKEW:
+        now = read.at
+    listed = {_value(one.ids): one for one in read.items}
+    have = {one.value for one in shown}
+    usable = [value for value, one in listed.items() if not one.broken]
+    news = [_latest(one, read, now) if one.value == LATEST else _news(one, listed, read, now) for one in shown]
+    notes = []
+    if broken := len(listed) - len(usable):
+        notes.append(f"{_count(broken)} not offered: the check before a failover found a critical error.")
+    if read.unreadable:
+        notes.append(f"{_count(read.unreadable)} not offered: the ids cannot be read.")
+    if read.rest:
+        notes.append(read.rest)
+    choices = tuple(_choice(value, listed[value], now) for value in usable if value not in have)
+    if not usable:
+        notes.insert(0, "The cloud lists no recovery point that can be used.")
+    elif not choices:
+        notes.insert(0, "The cloud lists no other recovery point.")
+    return Offer(choices, tuple(news), tuple(notes))
+
+
+def _choice(value: str, point: Point, now: datetime) -> Choice:
+    facts = [KIND.get(point.type, point.type), size(point.size)]
+    marks = [FOUND] if point.malware == MALWARE else []
+    if point.malware == CLEAN:
+        facts.append("no malware found")
+    elif point.malware and point.malware != MALWARE:
+        marks.append(look_of({}, f"malware check: {point.malware}"))
+    if point.check:
+        marks.append(Look(f"check: {point.check}", "warn", "warn"))
+    return Choice(
+        value=value,
+        point=point.ids,
+        made=point.created,
+        loses=loses(point.created, now),
+        facts=", ".join(one for one in facts if one),
+        marks=tuple(marks),
+    )
+
+
+def _latest(one: Choice, read: Points, now: datetime) -> Choice:
+    """What is known of the latest: the cloud takes it by itself, so only a newest one without a doubt tells."""
+    newest = next(iter(read.items), None)
+    if newest is None or not read.newest:
+        return one
+    if newest.broken:
+        words = "The check of the newest one found a critical error: which one the cloud takes is not known."
+        return msgspec.structs.replace(one, loses=words)
+    return msgspec.structs.replace(_choice(one.value, newest, now), words=one.words, point=None)
+
+
+def _news(one: Choice, listed: dict[str, Point], read: Points, now: datetime) -> Choice:
+    point = listed.get(one.value)
+    if point is None:
+        return one if read.rest else msgspec.structs.replace(one, loses="The cloud no longer lists it.")
+    told = msgspec.structs.replace(_choice(one.value, point, now), words=one.words)
+    if point.broken:
+        words = "Its check found a critical error: it cannot be chosen."
+        return msgspec.structs.replace(told, loses=words, off=True)
+    return told
+
+
+def loses(made: datetime | None, now: datetime) -> str:
+    """What a start from a point of that time loses, in words."""
+    if made is None:
+        return "The cloud does not say when it was made: what you lose is not known."
+    if made > now + SKEW:
+        return "It is dated in the future: what you lose is not known."
+    return f"You lose {span(now - made)}."
+
+
+def span(age: timedelta) -> str:
+    """A length of time to the minute: ``6 h 12 min``; beyond a day to the hour."""
+    minutes = max(0, int(age.total_seconds())) // 60
+    days, hours, left = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {left} min" if hours else f"{left} min" if left else "less than a minute"
+
+
+def size(count: int | None) -> str:
+    """A number of bytes in words; empty when it is not known."""
+    if count is None:
+        return ""
+    amount, units = float(count), ["B", "KiB", "MiB", "GiB"]
+    while amount >= 1024 and len(units) > 1:
+        amount, units = amount / 1024, units[1:]
+    return f"{count} B" if units[0] == "B" else f"{amount:,.1f} {units[0]}"
+
+
+def _value(point: RecoveryPoint) -> str:
+    return msgspec.json.encode(point).decode()
+
+
+def _count(number: int) -> str:
+    return "1 more is" if number == 1 else f"{number} more are"
