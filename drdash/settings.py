@@ -162,6 +162,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "django_htmx",
     "csp",
+    "drdash.audit",
     "drdash.tenants",
     "drdash.failover",
     "drdash.web",

@@ -1,4 +1,4 @@
-"""Actions and the audit of them."""
+"""Actions."""
 
 from django.conf import settings
 from django.db import models
@@ -77,23 +77,3 @@ class Action(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.server_name} ({self.state})"
-
-
-class AuditEntry(models.Model):
-    """Who did what, when, with what outcome. Written in the same transaction as what it tells of; never changed."""
-
-    at = models.DateTimeField()
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
-    username = models.CharField(max_length=150)
-    verb = models.CharField(max_length=60)
-    action = models.ForeignKey(Action, on_delete=models.PROTECT, null=True, related_name="audit")
-    server_uuid = models.CharField(max_length=100, blank=True)
-    detail = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["-id"]
-        verbose_name_plural = "audit entries"
-
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.username} {self.verb}"

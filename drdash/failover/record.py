@@ -7,11 +7,12 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from drdash.audit.record import write
 from drdash.cloud.client import Sent
 from drdash.cloud.wire import Accepted
 from drdash.estate.aside import aside
 from drdash.estate.store import store
-from drdash.failover.models import Action, AuditEntry, State
+from drdash.failover.models import Action, State
 
 
 def create(*, user: User, now: datetime, **fields: Any) -> Action:
@@ -62,13 +63,12 @@ def announce(action: Action) -> None:
 
 
 def _audit(action: Action, now: datetime, what: str, *, by: User | None, detail: str) -> None:
-    AuditEntry.objects.create(
-        at=now,
-        tenant_id=action.tenant_id,
-        user=by,
-        username=by.get_username() if by else "drdash",
+    write(
+        by=by,
         verb=f"{action.kind} {what}",
-        action=action,
+        at=now,
+        tenant=action.tenant_id,
+        action=action.pk,
         server_uuid=action.server_uuid,
         detail=detail,
     )

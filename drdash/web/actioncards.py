@@ -7,7 +7,7 @@ import msgspec
 from django.urls import reverse
 
 from drdash.failover.guard import Kind
-from drdash.failover.models import LIVE, Action, AuditEntry, State
+from drdash.failover.models import LIVE, Action, State
 from drdash.failover.reasons import Mark, Remedy
 from drdash.web.buttons import ShownReason, server_url
 from drdash.web.wording import REMEDY, STATE, STATE_MEANS, Look, action_name, look_of
@@ -88,11 +88,11 @@ def stamp(action: Action | None) -> tuple[Any, ...]:
     return (action.pk, action.state, action.answered_at, action.task_seen_at, action.other_task_seen, action.error)
 
 
-def audit_words(entry: AuditEntry) -> str:
-    """The verb of an audit entry in the operators' words."""
-    kind, _, rest = entry.verb.partition(" ")
-    name = action_name(kind, production=bool(entry.action and entry.action.production))
-    return f"{name}: {rest}" if rest and name != kind else entry.verb
+def audit_words(verb: str, action: Action | None) -> str:
+    """The verb of an audit entry, which may be about an action, in the operators' words."""
+    kind, _, rest = verb.partition(" ")
+    name = action_name(kind, production=bool(action and action.production))
+    return f"{name}: {rest}" if rest and name != kind else verb
 
 
 def _stopped(action: Action, reason: dict[str, Any]) -> bool:

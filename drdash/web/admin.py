@@ -7,7 +7,8 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from drdash.failover.models import Action, AuditEntry
+from drdash.audit.models import Entry
+from drdash.failover.models import Action
 from drdash.tenants.models import Credential, Membership, Tenant
 
 if TYPE_CHECKING:
@@ -79,13 +80,12 @@ class ActionAdmin(ReadOnly):
     list_select_related = ("tenant", "user")
 
 
-@admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnly):
+@admin.register(Entry)
+class EntryAdmin(ReadOnly):
     """The audit, as written."""
 
     list_display = ("at", "username", "verb", "tenant", "server_uuid")
     search_fields = ("username", "verb", "server_uuid")
-    list_select_related = ("tenant",)
 
 
 admin.site.unregister(User)

@@ -8,7 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from drdash.failover.models import Action, AuditEntry, State
+from drdash.audit.models import Entry
+from drdash.failover.models import Action, State
 from drdash.web import rows, wording
 from drdash.web.actioncards import action_card, action_url, audit_words
 from drdash.web.buttons import server_url
@@ -53,21 +54,23 @@ def action(request: HttpRequest, pk: int) -> HttpResponse:
 def audit(request: HttpRequest) -> HttpResponse:
     """Who did what, when, with what outcome, the newest first."""
     frame = frame_of(request)
-    context = _paged(request, frame.reach.only(AuditEntry.objects.select_related("action")), reverse("audit"), {})
-    context["entries"] = [
-        {
-            "entry": entry,
-            "words": audit_words(entry),
-            "action_url": action_url(entry.action) if entry.action else "",
-            "server_url": server_url(entry.server_uuid) if entry.server_uuid else "",
-            "server_name": (entry.action.server_name if entry.action else "") or entry.server_uuid,
-        }
-        for entry in context["shown"]
-    ]
+    context = _paged(request, frame.reach.only(Entry.objects.all()), reverse("audit"), {})
+    told = Action.objects.in_bulk([entry.action for entry in context["shown"] if entry.action])
+    context["entries"] = [_shown(entry, told.get(entry.action)) for entry in context["shown"]]
     context["have"] = digest([context["url"], *(entry.pk for entry in context["shown"])])
     if wants_part(request, "results"):
         return part(request, "audit/_results.html", context)
     return page(request, "audit/page.html", context, frame=frame)
+
+
+def _shown(entry: Entry, action: Action | None) -> dict[str, Any]:
+    return {
+        "entry": entry,
+        "words": audit_words(entry.verb, action),
+        "action_url": action_url(action) if action else "",
+        "server_url": server_url(entry.server_uuid) if entry.server_uuid else "",
+        "server_name": (action.server_name if action else "") or entry.server_uuid,
+    }
 
 
 def _paged(request: HttpRequest, listed: Any, here: str, params: dict[str, str]) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
+from drdash.audit.models import Entry
 from drdash.cloud.records import RecoveryPoint, Server
 from drdash.estate.store import store
 from drdash.failover import following
 from drdash.failover.actions import Invalid, KeyReused, Wish, preview, request
 from drdash.failover.guard import Kind
-from drdash.failover.models import Action, AuditEntry, State
+from drdash.failover.models import Action, State
 from drdash.failover.sighting import VALID_SECONDS, Expired, seal, unseal
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Membership, Tenant
@@ -58,7 +59,7 @@ def test_a_test_failover_is_accepted_then_seen_to_succeed_then_stopped(
     stopped.refresh_from_db()
     assert stopped.state == State.SUCCEEDED
     assert [post.path.rpartition(":")[2] for post in simulator.posts] == ["start_failover_test", "stop_failover"]
-    verbs = list(AuditEntry.objects.order_by("id").values_list("verb", flat=True))
+    verbs = list(Entry.objects.order_by("id").values_list("verb", flat=True))
     assert verbs[:4] == [f"start_failover_test {word}" for word in ("Requested", "Sending", "Accepted", "Succeeded")]
 
 
@@ -80,7 +81,7 @@ def test_the_row_is_committed_before_the_post_arrives(
         clicked = other.submit(in_a_thread, bob, tenant, server, wish())
         assert simulator.arrived(method="POST", path=":start_failover_test")
         action = Action.objects.get()
-        assert (action.state, action.audit.count()) == (State.SENDING, 2)
+        assert (action.state, Entry.objects.filter(action=action.pk).count()) == (State.SENDING, 2)
         simulator.release()
         clicked.result()
 

@@ -11,9 +11,10 @@ from django.db import connections
 from django.middleware.csrf import get_token
 from django.test import Client, RequestFactory
 
+from drdash.audit.models import Entry
 from drdash.cloud.records import Server
 from drdash.failover.actions import AT_ONCE, _slots
-from drdash.failover.models import Action, AuditEntry, State
+from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
@@ -90,7 +91,7 @@ def test_a_role_that_may_not_is_told_so_and_it_is_on_record(
         assert [reason["code"] for reason in told["reasons"]] == [code]
         assert set(told["reasons"][0]) == {"code", "message", "remedy", "task_uuids"}
         assert (told["action"]["state"], told["action"]["requested_by"]) == ("refused", user.username)
-        assert AuditEntry.objects.filter(action_id=told["action"]["id"]).count() == 2
+        assert Entry.objects.filter(action=told["action"]["id"]).count() == 2
     assert simulator.posts == []
 
 

@@ -9,10 +9,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from drdash.audit.models import Entry
 from drdash.cloud import reading
 from drdash.estate.replica import replica
 from drdash.estate.store import Store
-from drdash.failover.models import Action, AuditEntry, State
+from drdash.failover.models import Action, State
 from drdash.simulator import scenarios
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
@@ -274,12 +275,12 @@ def test_without_redis_the_pages_go_on_with_what_was_last_seen(
 def test_actions_and_audit_show_who_did_what(acme: Tenant, signed_in: SignedIn) -> None:
     publish(acme.pk, server())
     action = acted(acme, "alice", state=State.UNKNOWN, error="HTTP 504")
-    AuditEntry.objects.create(
+    Entry.objects.create(
         at=timezone.now(),
-        tenant=acme,
+        tenant=acme.pk,
         username="alice",
         verb="start_failover_prod sending",
-        action=action,
+        action=action.pk,
         server_uuid="s-1",
     )
     victor = signed_in("victor")

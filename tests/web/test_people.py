@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from drdash.failover.models import AuditEntry
+from drdash.audit.models import Entry
 from drdash.tenants.models import Credential, Tenant
 from tests.web.seen import publish, server
 
@@ -86,19 +86,19 @@ def test_the_admin_site_keeps_memberships_and_never_shows_a_secret(tenant: Tenan
     root = User.objects.create_superuser("root", password="root")
     client = Client()
     client.force_login(root)
-    AuditEntry.objects.create(at=timezone.now(), tenant=tenant, username="root", verb="connected")
+    Entry.objects.create(at=timezone.now(), tenant=tenant.pk, username="root", verb="connected")
     credential = tenant.credential
     pages = [f"/admin/tenants/credential/{credential.pk}/change/", "/admin/tenants/credential/"]
     pages += [f"/admin/tenants/tenant/{tenant.pk}/change/", f"/admin/auth/user/{root.pk}/change/"]
-    pages += ["/admin/failover/action/", "/admin/failover/auditentry/", "/admin/"]
+    pages += ["/admin/failover/action/", "/admin/audit/entry/", "/admin/"]
     for page in pages:
         answer = client.get(page)
         assert answer.status_code == 200
         assert credential.sealed_secret not in answer.content.decode()
-    for page in ("/admin/failover/action/add/", "/admin/failover/auditentry/add/", "/admin/tenants/credential/add/"):
+    for page in ("/admin/failover/action/add/", "/admin/audit/entry/add/", "/admin/tenants/credential/add/"):
         assert client.get(page).status_code == 403
-    entry = AuditEntry.objects.get()
-    assert client.post(f"/admin/failover/auditentry/{entry.pk}/delete/", {"post": "yes"}).status_code == 403
+    entry = Entry.objects.get()
+    assert client.post(f"/admin/audit/entry/{entry.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
 def test_the_process_lives_as_long_as_it_answers(db: None) -> None:
