@@ -8,12 +8,13 @@ what became of it is a value, never an exception. After a 429 no call sends anyt
 import re
 from collections.abc import Callable, Sequence
 from itertools import count
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 from requests_oauthlib import OAuth2Session
 
-from drdash.cloud import listing, wire
+from drdash.cloud import listing, scopes, wire
 from drdash.cloud.account import Account, BadAddress
 from drdash.cloud.listing import Item, Listing, Query
 from drdash.cloud.oauth import FETCH_SECONDS, Hold, Shelf, Token, Tokens
@@ -28,6 +29,7 @@ PAGE_LIMIT = 32 * 1024 * 1024
 ANSWER_LIMIT = 1024 * 1024
 # A shorter token may be a common word: to take that out of an answer would change what it says.
 SHORTEST_SECRET = 16
+_Read = TypeVar("_Read")
 _UUID = re.compile(r"[A-Za-z0-9-]+")
 # What comes after a host in a URL, and cannot be taken for a part of the host.
 _PATH = re.compile(r"/(?!/)[\x21-\x22\x24-\x5b\x5d-\x7e]*")
@@ -138,7 +140,7 @@ class Client:
             raise wire.NotSent("The site's uuid has characters that no uuid has.")
         with self._deadline(deadline) as until:
             reply = self._get(f"{self._base}/sites/{quote(uuid, safe='')}", until, ANSWER_LIMIT)
-        wire.decipher(reply.status, reply.headers, reply.body, now=self._now())
+        self._read_by(wire.decipher, reply)
         (site,) = listing.sites([msgspec.Raw(reply.body)])
         if site.key != uuid.lower():
             raise wire.NotUnderstood("The cloud answered with another site than the one that was asked for.")
@@ -177,9 +179,15 @@ class Client:
     ) -> Listing[Item]:
         def page(query: Query) -> wire.Page:
             reply = self._get_patiently(f"{self._base}{path}?{urlencode(query)}", until, patience)
-            return wire.page(reply.status, reply.headers, reply.body, now=self._now())
+            return self._read_by(wire.page, reply)
 
         return listing.gather(page, query, read)
+
+    def _read_by(self, reading: Callable[..., _Read], reply: Reply) -> _Read:
+        try:
+            return reading(reply.status, reply.headers, reply.body, now=self._now())
+        except wire.Forbidden as error:
+            raise wire.Forbidden(error.status, error.code, error.message, lacks=scopes.lacks(scopes.READ)) from None
 
     def _get_patiently(self, url: str, until: Deadline, patience: Patience) -> Reply:
         for tries in count(1):
@@ -229,6 +237,8 @@ class Client:
         if reply.status == 401:
             self._tokens.forget(token)
         answer = wire.answer(reply.status, reply.headers, reply.body, now=self._now())
+        if isinstance(answer, wire.Refused) and answer.status == 403:
+            answer = msgspec.structs.replace(answer, lacks=scopes.lacks(verb))
         text = reply.body.decode(errors="replace").replace("\0", "\ufffd")
         return Sent(answer=answer, status=reply.status, body=body, reply=text[:2000])
 

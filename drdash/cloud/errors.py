@@ -83,6 +83,11 @@ class Forbidden(ErrorAnswer):
 
     said = "The cloud does not allow this to the credential"
 
+    def __init__(self, status: int, code: str = "", message: str = "", *, lacks: str = "") -> None:
+        if lacks:
+            self.said = f"The cloud refused: {lacks}"
+        super().__init__(status, code, message)
+
 
 class NotFound(ErrorAnswer):
     """404: the cloud does not know it. Blame: deleted, or another tenant's. Remedy: read the list again."""

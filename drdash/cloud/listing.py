@@ -10,6 +10,7 @@ from drdash.cloud import reading, wire
 from drdash.cloud.records import Server, Site
 
 MOST_PAGES = 2000
+MOST_BYTES = 256 * 1024 * 1024
 LONGEST_QUERY = 3500
 
 Query = list[tuple[str, str]]
@@ -17,7 +18,7 @@ Item = TypeVar("Item", Server, Site)
 
 
 class Listing(msgspec.Struct, Generic[Item], frozen=True):
-    """All that a listing gave, each item once (the last word on it counts).
+    """All that a listing gave.
 
     ``whole`` tells whether what is not in it does not exist: there are as many items as the cloud's last ``total``.
     """
@@ -30,13 +31,30 @@ class Listing(msgspec.Struct, Generic[Item], frozen=True):
 def gather(
     get: Callable[[Query], wire.Page], query: Query, read: Callable[[Sequence[msgspec.Raw]], list[Item]]
 ) -> Listing[Item]:
-    """Read page after page. Raises NotUnderstood when they do not end."""
+    """Read page after page. Raises NotUnderstood when they are not one list: when they do not end, or when the list
+    changed between them, since an item may then be on none of them.
+    """
     items: dict[str, Item] = {}
     cursors: set[str] = set()
+    total: int | None = None
+    size = 0
     query = [*query, ("limit", "50")]
     for _ in range(MOST_PAGES):
         page = get(query)
-        items.update((item.key, item) for item in read(page.items))
+        size += page.size
+        if size > MOST_BYTES:
+            raise wire.NotUnderstood(f"The cloud's list is larger than {MOST_BYTES // 1024**2} MiB.")
+        if total is not None and page.total not in {None, total}:
+            raise wire.NotUnderstood(
+                f"The cloud's list changed while it was read: it counted {total} items at first, then {page.total}."
+            )
+        total = total if page.total is None else page.total
+        for item in read(page.items):
+            if item.key in items:
+                raise wire.NotUnderstood(
+                    "The cloud's list gave the same item twice: it changed while it was read, or is wrong."
+                )
+            items[item.key] = item
         if page.after is None:
             whole = page.total is not None and len(items) >= page.total
             return Listing(items=tuple(items.values()), total=page.total, whole=whole)

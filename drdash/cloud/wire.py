@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -62,11 +62,14 @@ _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One page of a listing: its items' own JSON, the cursor of the next page, and how many items there are in all."""
+    """One page of a listing: its items' own JSON, the cursor of the next page, how many items there are in all, and the
+    bytes of the answer.
+    """
 
     items: tuple[msgspec.Raw, ...]
     after: str | None
     total: int | None
+    size: int
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -77,7 +80,8 @@ class Accepted(msgspec.Struct, frozen=True):
 
 class Refused(msgspec.Struct, frozen=True):
     """The cloud said no, as the reference documents it. ``task_uuids`` (lower case) are what a 409 names; whether such
-    a 409 is a refusal or our own action coming back is the caller's to decide.
+    a 409 is a refusal or our own action coming back is the caller's to decide. ``lacks`` says what the credential needs
+    when it was a 403.
     """
 
     status: int
@@ -85,6 +89,7 @@ class Refused(msgspec.Struct, frozen=True):
     message: str
     task_uuids: tuple[str, ...] = ()
     retry_after: int | None = None
+    lacks: str = ""
 
 
 class Unclear(msgspec.Struct, frozen=True):
@@ -101,9 +106,18 @@ class NeverSent(msgspec.Struct, frozen=True):
     retry_after: int | None = None
 
 
+class _Cursors(msgspec.Struct):
+    after: str | None = None
+
+
+class _Paging(msgspec.Struct):
+    cursors: _Cursors | None = None
+    total: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
 class _Listing(msgspec.Struct):
     items: list[msgspec.Raw]
-    paging: Any = None
+    paging: _Paging | None = None
 
 
 class _Documented(msgspec.Struct, frozen=True):
@@ -127,21 +141,20 @@ def decipher(status: int, headers: Mapping[str, str], body: bytes, *, now: float
 
 
 def page(status: int, headers: Mapping[str, str], body: bytes, *, now: float | None = None) -> Page:
-    """One page of a listing. Odd paging reads as no cursor and no total; ``items`` that are no list are an error."""
+    """One page of a listing. Paging may be absent, or null; of a wrong type it is an error like ``items`` that are no
+    list: what comes after the page, or whether anything does, would be a guess.
+    """
     if status != 200:
         raise fault(status, headers, body, now=now)
     try:
         listing = msgspec.json.decode(body, type=_Listing)
     except msgspec.ValidationError:
-        raise NotUnderstood("The cloud answered with JSON that is not a list of items.") from None
+        raise NotUnderstood("The cloud answered with JSON that is not a page of a list of items.") from None
     except _NOT_JSON:
         raise NotUnderstood(f"The cloud answered with {_looks(body)} instead of JSON.") from None
-    after, total = _at(listing.paging, "cursors", "after"), _at(listing.paging, "total")
-    return Page(
-        items=tuple(listing.items),
-        after=after if isinstance(after, str) and after else None,
-        total=total if isinstance(total, int) and not isinstance(total, bool) and total >= 0 else None,
-    )
+    paging = listing.paging or _Paging()
+    after = paging.cursors.after if paging.cursors else None
+    return Page(items=tuple(listing.items), after=after or None, total=paging.total, size=len(body))
 
 
 def answer(
@@ -259,7 +272,9 @@ def _until(headers: Mapping[str, str], now: float | None) -> float | None:
     """Seconds to a Retry-After date, by the cloud's own clock where it tells it: ours may be wrong."""
     then, sent = moment(_header(headers, "retry-after")), moment(_header(headers, "date"))
     since = now if sent is None else sent
-    return None if then is None or since is None else max(0.0, then - since)
+    if then is None or since is None or (sent is None and then <= since):
+        return None  # a date that is past by our own clock tells that this clock is wrong
+    return max(0.0, then - since)
 
 
 def moment(text: str | None) -> float | None:

@@ -47,7 +47,8 @@ def meaning(answer: Accepted | Refused | Unclear | NeverSent, fresh: Server) -> 
                 "that may be this very action."
             )
         case Refused():
-            return State.REFUSED, f"The cloud refused it ({answer.status} {answer.code}): {answer.message}"
+            lacking = f"{answer.lacks}. " if answer.lacks else ""
+            return State.REFUSED, f"The cloud refused it ({answer.status} {answer.code}): {lacking}{answer.message}"
 
 
 def _may_be_ours(answer: Refused, fresh: Server) -> bool:

@@ -158,18 +158,32 @@ def test_what_is_not_understood_is_said_without_quoting_it(status: int, body: by
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"text"', b"{}", b'{"items": null}', b'{"items": {"0": 1}}'])
 def test_a_listing_without_a_list_of_items_is_not_understood(body: bytes) -> None:
-    with pytest.raises(wire.NotUnderstood, match="list of items"):
+    with pytest.raises(wire.NotUnderstood, match="not a page of a list of items"):
         wire.page(200, {}, body)
 
 
 @pytest.mark.parametrize(
-    "paging", [None, 7, "x", [], {}, {"cursors": 5, "total": "3"}, {"cursors": {"after": 7}, "total": True},
-               {"cursors": {"after": ""}, "total": -1}, {"cursors": {"after": None}, "total": 2.5}]
+    "paging", [None, {}, {"count": "x", "cursors": None, "total": None}, {"cursors": {"after": None, "before": 7}},
+               {"cursors": {"after": ""}}]
 )  # fmt: skip
-def test_odd_paging_reads_as_no_cursor_and_no_total(paging: object) -> None:
-    page = wire.page(200, {}, msgspec.json.encode({"items": [{}], "paging": paging}))
+def test_absent_paging_reads_as_no_cursor_and_no_total(paging: object) -> None:
+    body = msgspec.json.encode({"items": [{}], "paging": paging})
 
-    assert (len(page.items), page.after, page.total) == (1, None, None)
+    assert wire.page(200, {}, body) == wire.Page((msgspec.Raw(b"{}"),), after=None, total=None, size=len(body))
+    assert wire.page(200, {}, b'{"items": []}') == wire.Page((), after=None, total=None, size=13)
+
+
+@pytest.mark.parametrize(
+    "paging", [7, "x", [], True, {"cursors": 5}, {"cursors": []}, {"cursors": {"after": 7}}, {"total": "3"},
+               {"cursors": {"after": ["x"]}}, {"total": True}, {"total": -1}, {"total": 2.5}, {"total": [3]}]
+)  # fmt: skip
+def test_paging_of_a_wrong_type_is_not_understood(paging: object) -> None:
+    with pytest.raises(wire.NotUnderstood, match="not a page of a list"):
+        wire.page(200, {}, msgspec.json.encode({"items": [], "paging": paging}))
+
+
+def test_a_list_may_be_empty_and_its_total_zero() -> None:
+    assert wire.page(200, {}, b'{"items": [], "paging": {"total": 0}}').total == 0
 
 
 # How long a 429 asks to wait
@@ -195,7 +209,10 @@ def test_odd_paging_reads_as_no_cursor_and_no_total(paging: object) -> None:
         ({"Retry-After": "Tue, 14 Nov 2023 22:15:20 GMT"}, None, 120),
         ({"Retry-After": "Tue, 14 Nov 2023 22:15:20 -0000"}, None, 120),
         ({"Retry-After": "Tue, 14 Nov 2023 22:15:20 GMT"}, 300, 300),
-        ({"Retry-After": "Tue, 14 Nov 2023 22:00:00 GMT"}, None, 1),
+        ({"Retry-After": "Tue, 14 Nov 2023 22:00:00 GMT", "Date": "Tue, 14 Nov 2023 22:00:01 GMT"}, None, 1),
+        # By our own clock it is past: that one is fast, and nothing can be read.
+        ({"Retry-After": "Tue, 14 Nov 2023 22:00:00 GMT"}, None, 60),
+        ({"Retry-After": "Tue, 14 Nov 2023 22:13:20 GMT"}, None, 60),
         # An hour off: the cloud's own Date counts.
         ({"Retry-After": "Tue, 14 Nov 2023 23:15:20 GMT", "Date": "Tue, 14 Nov 2023 23:13:20 GMT"}, None, 120),
         ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, None, 3600),
