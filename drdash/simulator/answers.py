@@ -10,7 +10,9 @@ from drdash.simulator.issues import JSON
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """`path` is decoded, `query` is not. `headers` has lower-case names. `now` is the world's time of arrival."""
+    """`path` is decoded, `query` is not. `headers` has lower-case names. `now` is the world's time of arrival. `wrong`
+    is how a list is to be paged wrongly, on order (paging.WRONG).
+    """
 
     method: str
     path: str
@@ -18,6 +20,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     now: float = 0.0
+    wrong: str = ""
 
     @property
     def media_type(self) -> str:

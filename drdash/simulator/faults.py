@@ -1,20 +1,24 @@
 """Things that go wrong on the wire, on order."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from drdash.simulator import answers
 from drdash.simulator.answers import Request, Response
 from drdash.simulator.issues import JSON
+from drdash.simulator.paging import WRONG
 
 Kind = Literal[
     "400", "401", "403", "404", "429", "500", "502", "503", "504",
-    "reset", "hang", "html", "half_body", "redirect", "garbage", "drip", "answer",
+    "reset", "hang", "html", "half_body", "redirect", "garbage", "drip", "answer", "empty", "huge",
+    "truncated", "wrong_types", "repeated_cursor", "shrinks", "grows", "duplicates",
 ]  # fmt: skip
 KINDS: tuple[str, ...] = get_args(Kind)
 # These deliver the world's own answer, badly.
-DELIVERING = frozenset({"half_body", "drip"})
+SPOILING = frozenset({"truncated", "wrong_types"})
+DELIVERING = frozenset({"half_body", "drip"}) | SPOILING | WRONG
 
 
 @dataclass(kw_only=True)
@@ -22,7 +26,10 @@ class Fault:
     """A fault for the next `times` matching requests (None: all of them, until cleared).
 
     Without `after_effect` the world never hears of the request. `hang` waits until it is released, or `seconds`, and
-    then answers as if nothing had been; `drip` sends its body a byte each `seconds`; `answer` sends what is given.
+    then answers as if nothing had been; `drip` sends its body a byte each `seconds`; `answer` sends what is given, and
+    `huge` a document of `size` bytes, with its length or else `chunked` or by `gzip`. `half_body` ends early,
+    `truncated` does as if that were all. What a list's page does wrong is said at paging.WRONG; once ordered, it goes
+    on to the last page.
     """
 
     kind: Kind
@@ -38,6 +45,8 @@ class Fault:
     location: str = "/elsewhere"
     body: str = ""
     content_type: str = "application/json"
+    size: int = 200 * 2**20
+    encoding: Literal["", "chunked", "gzip"] = ""
 
     @property
     def takes_effect(self) -> bool:
@@ -57,9 +66,8 @@ def from_order(order: JSON) -> Fault:
     """A fault as the control endpoint takes it. Raises Invalid."""
     match = order.get("match", {})
     known = {"match", "fault", "times", "after_effect", "retry_after", "seconds", "status", "location", "body"}
-    unknown = sorted(
-        (order.keys() - known - {"content_type"}) | (match.keys() - {"method", "path", "tenant", "client"})
-    )
+    known |= {"content_type", "size", "encoding"}
+    unknown = sorted((order.keys() - known) | (match.keys() - {"method", "path", "tenant", "client"}))
     if unknown:
         raise answers.Invalid(f"unknown: {', '.join(unknown)}")
     if order.get("fault") not in KINDS:
@@ -104,9 +112,39 @@ def instead(fault: Fault) -> Response:
         return Response(fault.status or 307, b"", (("Location", fault.location),))
     if kind == "garbage":
         return answers.answer(fault.status or 200, b'{"task_uuid": \xff\xfe, "items": [')
+    if kind == "empty":
+        return answers.answer(fault.status or 200, b"")
     if kind == "answer":
         return Response(fault.status or 200, fault.body.encode(), (("Content-Type", fault.content_type),))
     raise ValueError(kind)
+
+
+def huge(size: int) -> Iterator[bytes]:
+    """A JSON document of so many bytes, in parts."""
+    head, tail = b'{"items":[],"padding":"', b'"}'
+    yield head
+    left = max(0, size - len(head) - len(tail))
+    while left:
+        part = _PADDING[:left]
+        left -= len(part)
+        yield part
+    yield tail
+
+
+_PADDING = b"x" * 2**16
+
+
+def spoiled(kind: Kind, response: Response) -> Response:
+    """The world's answer, cut short or with values of other types in its first item, or in itself."""
+    if kind == "truncated":
+        return replace(response, body=response.body[: len(response.body) // 2])
+    try:
+        document = json.loads(response.body)
+    except ValueError:
+        return response
+    items = document.get("items") or [document]
+    items[0] |= {name: 7 if isinstance(value, str) else "seven" for name, value in items[0].items()}
+    return replace(response, body=json.dumps(document).encode())
 
 
 _ERRORS: dict[str, Callable[[], Response]] = {

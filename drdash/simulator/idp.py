@@ -71,7 +71,7 @@ def _tenants(request: Request, visitor: str, issuer: Issuer) -> Response:
     if not issuer.directory.is_below(wanted.root, visitor):
         return forbidden()
     found = issuer.directory.subtree(wanted.root)
-    part, paging = turn(wanted, [number for number, _ in found])
+    part, paging = turn(wanted.wrongly(request.wrong), [number for number, _ in found])
     items = [_basic(tenant) for _, tenant in found[part]]
     return answer(200, json.dumps({"items": items, "paging": {"cursors": paging.get("cursors", {})}}).encode())
 

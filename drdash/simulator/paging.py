@@ -17,6 +17,9 @@ from drdash.simulator.answers import Invalid
 from drdash.simulator.issues import JSON
 
 RESOURCE_ID = "^[a-zA-Z0-9-]+$"
+# A list of two items or more that changes while it is read: its second page is asked for by the same cursor as the
+# third; an item before it went away, or came, so that one is skipped or comes twice; one comes twice without a reason.
+WRONG = frozenset({"repeated_cursor", "shrinks", "grows", "duplicates"})
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 50
 
@@ -42,6 +45,7 @@ class Listing:
     allow_deleted: bool = False
     root: str | None = None
     fixed: FixedPages | None = None
+    wrong: str = ""
 
     def cursor(self, **place: int) -> str:
         if self.fixed:
@@ -55,7 +59,13 @@ class Listing:
             filters["d"] = True
         if self.root:
             filters["p"] = self.root
+        if self.wrong:
+            filters["w"] = self.wrong
         return urlsafe_b64encode(json.dumps(filters, separators=(",", ":")).encode()).decode().rstrip("=")
+
+    def wrongly(self, wrong: str) -> "Listing":
+        """The same list, to be paged wrongly from here on, if that is ordered."""
+        return replace(self, wrong=wrong) if wrong else self
 
 
 def listing(kind: str, query: str, fixed: FixedPages | None = None) -> Listing:
@@ -96,6 +106,22 @@ def boolean(texts: Sequence[str]) -> bool:
 
 def turn(listing: Listing, ordinals: Sequence[int]) -> tuple[slice, JSON]:
     """Which part of the ordered items is the page, and what the response says about paging."""
+    if not listing.wrong or listing.fixed or listing.before is not None:
+        return _turn(listing, ordinals)
+    # Half of them at most, so that there is a second page to go wrong.
+    halved = replace(listing, limit=max(1, min(listing.limit, (len(ordinals) + 1) // 2)))
+    part, paging = _turn(halved, ordinals)
+    if listing.after is None:
+        return part, paging
+    if listing.wrong == "repeated_cursor":
+        paging["cursors"]["after"] = listing.cursor(a=listing.after)
+        return part, paging
+    aside, more = {"shrinks": (1, -1), "grows": (-1, 1), "duplicates": (-1, 0)}[listing.wrong]
+    start = max(0, part.start + aside)
+    return slice(start, part.stop), paging | {"count": part.stop - start, "total": len(ordinals) + more}
+
+
+def _turn(listing: Listing, ordinals: Sequence[int]) -> tuple[slice, JSON]:
     limit = listing.limit
     if listing.before is not None:
         end = sum(ordinal < listing.before for ordinal in ordinals)
@@ -163,6 +189,7 @@ def _from_cursor(kind: str, side: str, token: str) -> Listing:
             resource_ids=frozenset(held.get("r", ())),
             allow_deleted=held.get("d", False),
             root=held.get("p"),
+            wrong=held.get("w", ""),
         )
     except (ValueError, KeyError, TypeError, binascii.Error):
         raise Invalid(f"{_quoted(token)} is not a valid cursor") from None

@@ -79,13 +79,13 @@ def _servers(request: Request, world: World) -> Response:
         if wanted.type in (None, server.fields["type"])
         and (not wanted.resource_ids or server.resource_id.lower() in wanted.resource_ids)
     ]
-    return _listed(world, wanted, found)
+    return _listed(world, wanted.wrongly(request.wrong), found)
 
 
 def _sites(request: Request, world: World) -> Response:
     wanted = listing("sites", request.query, world.fixed_pages)
     found = [site for site in world.sites.values() if wanted.allow_deleted or site.deleted_at is None]
-    return _listed(world, wanted, found)
+    return _listed(world, wanted.wrongly(request.wrong), found)
 
 
 def _listed(world: World, wanted: Listing, found: Sequence[Server] | Sequence[Site]) -> Response:
@@ -117,7 +117,7 @@ def _json_object(request: Request) -> JSON:
         raise Invalid(f"media type {json.dumps(request.media_type)} is not 'application/json'")
     try:
         body = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Invalid("the body is not valid JSON") from None
     if not isinstance(body, dict):
         raise Invalid(f"{_shown(body)} is not of type 'object'")

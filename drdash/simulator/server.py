@@ -8,8 +8,10 @@ import socket
 import struct
 import sys
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -19,7 +21,8 @@ from urllib.parse import unquote
 from drdash.simulator import control
 from drdash.simulator.answers import Request, Response, error
 from drdash.simulator.building import build
-from drdash.simulator.faults import Fault, instead
+from drdash.simulator.faults import SPOILING, Fault, huge, instead, spoiled
+from drdash.simulator.paging import WRONG
 from drdash.simulator.simulation import Simulator
 from drdash.simulator.world import World
 
@@ -71,6 +74,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _fail(self, fault: Fault, request: Request) -> None:
         simulator = self.server.simulator
+        if fault.kind in WRONG:
+            request = replace(request, wrong=fault.kind)
         response = simulator.respond(request) if fault.takes_effect else None
         if fault.kind == "hang":
             simulator.hang(fault.seconds)
@@ -89,21 +94,46 @@ class _Handler(BaseHTTPRequestHandler):
                 if simulator.stopped.wait(0.05 if fault.seconds is None else fault.seconds):
                     return self._reset()
                 self.wfile.write(response.body[number : number + 1])
+        elif fault.kind == "huge":
+            self._stream(fault)
+        elif fault.kind in SPOILING and response is not None:
+            self._send(spoiled(fault.kind, response))
+        elif fault.kind in WRONG and response is not None:
+            self._send(response)
         else:
             self._send(instead(fault))
         return None
+
+    def _stream(self, fault: Fault) -> None:
+        """A valid document that is mostly padding, never whole in memory."""
+        how = {"chunked": ("Transfer-Encoding", "chunked"), "gzip": ("Content-Encoding", "gzip")}
+        response = Response(fault.status or 200, b"", (("Content-Type", fault.content_type),))
+        self.close_connection = True
+        length = how.get(fault.encoding, ("Content-Length", str(fault.size)))
+        self.wfile.write(self._head(response, length))
+        squeeze = zlib.compressobj(1, wbits=31)
+        left = fault.size
+        for part in huge(fault.size):
+            if self.server.simulator.stopped.is_set():
+                break
+            left -= len(part)
+            if fault.encoding == "gzip":
+                part = squeeze.compress(part) + (b"" if left else squeeze.flush())
+            elif fault.encoding == "chunked":
+                part = b"%x\r\n%b\r\n" % (len(part), part) + (b"" if left else b"0\r\n\r\n")
+            self.wfile.write(part)
 
     def _send(self, response: Response) -> None:
         body = b"" if self.command == "HEAD" else response.body
         self.wfile.write(self._head(response) + body)
 
-    def _head(self, response: Response) -> bytes:
+    def _head(self, response: Response, length: tuple[str, str] | None = None) -> bytes:
         lines = [
             f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
             f"Server: {NAME}",
             f"Date: {self.date_time_string(self.server.simulator.wall())}",
             *(f"{name}: {value}" for name, value in response.headers),
-            f"Content-Length: {len(response.body)}",
+            ": ".join(length or ("Content-Length", str(len(response.body)))),
         ]
         if self.close_connection:
             lines.append("Connection: close")

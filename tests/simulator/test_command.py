@@ -4,12 +4,15 @@ import signal
 import socket
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
+
+from drdash.simulator.__main__ import SECRETS
 
 COMMAND = [sys.executable, "-m", "drdash.simulator"]
 
@@ -56,6 +59,7 @@ def test_a_taken_port_is_a_sentence() -> None:
         ("--port 1 --speed 0", "'0' is not a positive number"),
         ("--port 1 --speed nan", "'nan' is not a positive number"),
         ("--port 1 --scenario empty --servers 9", "--servers and --sites are for the scenarios customer and quiet"),
+        ("--port 1 --customers 3", "--customers is for the scenario partner"),
         ("--port 1 --nonsense", "unrecognized arguments: --nonsense"),
     ],
 )
@@ -82,6 +86,20 @@ def test_the_users_password_comes_from_the_environment_too() -> None:
     with started("--port", "0", "--username", "ann", "--second-factor") as (_, url):
         with pytest.raises(HTTPError, match="403"):
             urlopen(f"{url}/api/2/idp/token", b"grant_type=password&username=ann&password=simulated-secret-password")
+
+
+def test_a_partners_secret_comes_from_the_environment_and_the_help_says_which() -> None:
+    secret = {"DRDASH_SIMULATOR_PARTNER_SECRET": "simulated-secret-own"}
+    with started("--port", "0", "--scenario", "partner", "--customers", "1", **secret) as (_, url):
+        basic = b64encode(b"drdash-partner:simulated-secret-own").decode()
+        request = Request(
+            f"{url}/api/2/idp/token", b"grant_type=client_credentials", {"Authorization": f"Basic {basic}"}
+        )
+        with urlopen(request) as response:
+            assert response.status == 200
+    said = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=30).stdout
+    for client, name in SECRETS.items():
+        assert re.search(rf"^  {client} .*\n +\${name},", said, re.MULTILINE)
 
 
 ASK = """

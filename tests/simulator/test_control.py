@@ -6,6 +6,7 @@ import pytest
 
 from drdash.simulator import control
 from drdash.simulator.answers import Request
+from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
 from drdash.simulator.state import Server
 from tests.simulator.conftest import Client, start
@@ -59,10 +60,32 @@ def test_the_world_is_changed_by_force(simulator: Simulator, client: Client, rem
         ("faults", {"fault": "nonsense"}),
         ("faults", {"fault": "500", "match": {"verb": "POST"}}),
         ("faults", {"fault": "500", "tiems": 2}),
+        ("clock", {"skew": "an hour"}),
+        ("customers", {"customer": "nobody", "present": False}),
+        ("customers", {"name": "Nobody's"}),
+        ("clients", {"client": "nobody"}),
+        ("clients", {"client": "drdash-reader", "revoke": "everything"}),
+        ("clients", {"client": "drdash-reader", "sceret": "x"}),
     ],
 )
 def test_an_order_that_does_not_fit_is_refused(client: Client, name: str, order: Any) -> None:
     assert client.order(name, order)[0] == 400
+
+
+def test_customers_and_clients_take_orders_over_the_wire() -> None:
+    with running("partner", customers=2) as simulator:
+        client = Client(simulator)
+        new = client.order("customers", {"name": "Newcomer Ltd", "servers": 1})[1]["id"]
+        client.order("customers", {"customer": new, "present": False})
+        _, found = client.order("customers", {}, "GET")
+        assert [(one["name"], one["present"]) for one in found["customers"][-1:]] == [("Newcomer Ltd", False)]
+        assert len(simulator.worlds) == 3
+        _, shown = client.order("clients", {"client": simulator.reader_id, "enabled": False, "secret": "x"})
+        assert shown == {"client": "drdash-reader", "enabled": False, "scopes": ["protection::readonly"]}
+        assert client.send("GET", "/api/dr/v2/sites")[0] == 200
+        client.order("clients", {"client": simulator.client_id, "revoke": "all"})
+        assert client.send("GET", "/api/dr/v2/sites")[0] == 401
+        client.connection.close()
 
 
 def test_control_is_for_loopback_clients_alone(simulator: Simulator) -> None:

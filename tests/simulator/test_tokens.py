@@ -1,14 +1,16 @@
 """The token endpoint's grants, with the errors that it gives."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from drdash.simulator.directory import ADMIN, READONLY
-from drdash.simulator.tokens import USERNAME
+from drdash.simulator import accounts
+from drdash.simulator.directory import ADMIN, JWT_BEARER, READONLY
+from drdash.simulator.tokens import TENANT_SCOPE, USERNAME
 from drdash.simulator.tokens import USERS_PASSWORD as PASSWORD
-from tests.simulator.conftest import Answer, Api
+from tests.simulator.conftest import BASIC, Answer, Api
 
 
 def ask(api: Api, authorization: str = "", **form: str) -> Answer:
@@ -100,6 +102,66 @@ def test_a_refreshed_token_may_not_do_more_than_the_first(api: Api) -> None:
     api.issuer.scopes = frozenset({ADMIN, READONLY})
     token = sign_in(api, scope=READONLY).document["refresh_token"]
     assert refresh(api, token, scope=ADMIN).document["error"] == "invalid_scope"
+
+
+def believe(api: Api, text: str, authorization: str = "", **form: str) -> Answer:
+    return ask(api, authorization, grant_type=JWT_BEARER, assertion=text, **form)
+
+
+def assertion(api: Api, lifetime: float = 60.0, tenant: str = "") -> str:
+    return api.issuer.assertion(now=api.world.now, lifetime=lifetime, tenant=tenant)
+
+
+def test_a_signed_assertion_is_good_for_a_token_while_it_lasts(api: Api) -> None:
+    text = assertion(api)
+    assert [len(part) > 10 for part in text.split(".")] == [True, True, True]
+    assert "simulated-token" in text
+    found = believe(api, text)
+    assert found.status == believe(api, text, BASIC).status == 200
+    assert "refresh_token" not in found.document
+    api.bearer = f"Bearer {found.document['access_token']}"
+    assert api.get("/sites").status == 200
+    named = believe(api, text, scope=f"{TENANT_SCOPE}{api.world.tenant}")
+    assert named.document["scope"].split() == [ADMIN, f"{TENANT_SCOPE}{api.world.tenant}"]
+    api.world.advance(api.world.now + 61)
+    assert believe(api, text).document["error"] == "invalid_grant"
+
+
+def test_an_assertion_that_somebody_else_signed_is_refused(api: Api) -> None:
+    other = Api(api.world)
+    good = assertion(api)
+    for text in (assertion(other), good[:-1], good.replace(".", "", 1), assertion(api, lifetime=-1), "", "a.b.c", "ü"):
+        assert believe(api, text).document["error"] == "invalid_grant"
+
+
+def test_an_assertion_reaches_no_tenant_that_is_not_its_own(api: Api) -> None:
+    scope = f"{TENANT_SCOPE}00000000-0000-4000-8000-000000000000"
+    assert believe(api, assertion(api), scope=scope).document["error"] == "access_denied"
+
+
+def test_a_client_gets_no_token_by_a_grant_that_it_may_not_use(api: Api) -> None:
+    api.issuer.directory.clients[0].grants = frozenset({JWT_BEARER})
+    assert api.token().document["error"] == "unauthorized_client"
+    assert believe(api, assertion(api), BASIC).status == 200
+
+
+def test_a_client_gets_no_scope_that_it_lacks(api_with_scopes: Callable[[str], Api]) -> None:
+    api = api_with_scopes(f"{READONLY} {ADMIN}")
+    asked = ask(api, BASIC, grant_type="client_credentials", scope=READONLY)
+    assert (asked.status, asked.document["scope"]) == (200, READONLY)
+    api.issuer.scopes = frozenset({READONLY})
+    refused = ask(api, BASIC, grant_type="client_credentials", scope=ADMIN)
+    assert (refused.status, refused.document["error"]) == (400, "invalid_scope")
+
+
+@pytest.mark.parametrize(("what", "reads", "renews"), [("access", 401, 200), ("refresh", 200, 400)])
+def test_what_is_revoked_may_be_chosen(api: Api, what: str, reads: int, renews: int) -> None:
+    found = sign_in(api, BASIC).document
+    api.bearer = f"Bearer {found['access_token']}"
+    accounts.force_client(api.issuer, {"client": "id", "revoke": what})
+    assert api.get("/sites").status == reads
+    again = ask(api, BASIC, grant_type="refresh_token", refresh_token=found["refresh_token"])
+    assert again.status == renews
 
 
 def test_the_issuer_shows_nothing_secret(api: Api) -> None:
