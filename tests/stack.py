@@ -21,7 +21,7 @@ from drdash.simulator.simulation import Simulator
 from drdash.tasks import one_pass
 from drdash.tenants import connect as connecting
 from drdash.tenants.models import Membership, Tenant
-from drdash.tenants.roles import Role
+from drdash.tenants.roles import Posture, Role
 
 Poll = Callable[[], Estate]
 
@@ -117,7 +117,10 @@ def at_rest(tenant: Tenant) -> Server:
     estate = store().load(tenant.pk)
     for _, seen in sorted(estate.servers.items()):
         sight = Sight(seen.record, site=estate.site_of(seen.record))
-        if not any(judge(kind, sight, role=Role.ADMIN).reasons for kind in (Kind.START_TEST, Kind.START_PROD)):
+        verdicts = [
+            judge(kind, sight, role=Role.ADMIN, posture=Posture.ARMED) for kind in (Kind.START_TEST, Kind.START_PROD)
+        ]
+        if not any(verdict.reasons for verdict in verdicts):
             return seen.record
     raise AssertionError("no server of the scenario is at rest")
 

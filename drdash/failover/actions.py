@@ -31,7 +31,7 @@ from drdash.failover.wish import Invalid, Wish, check, digest, names_it
 from drdash.tenants import access
 from drdash.tenants.connect import client_of
 from drdash.tenants.models import Tenant
-from drdash.tenants.roles import Role
+from drdash.tenants.roles import Posture, Role
 from drdash.tenants.secrets import Unopenable
 
 __all__ = [
@@ -75,7 +75,7 @@ class Preview(msgspec.Struct, frozen=True):
 
 def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind) -> Preview:
     """A fresh read and the guard's word on it, for a dialog. Sends nothing. Raises Invalid without a membership."""
-    role = _role(user, tenant)
+    role, posture = _standing(user, tenant)
     if _looks.acquire(blocking=False):
         try:
             fresh = _read(tenant, _client(tenant), server)
@@ -86,7 +86,7 @@ def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind) -> Previe
     ours = open_action(tenant, server)
     shown = fresh.server or server
     return Preview(
-        verdict=judge(kind, _sight(fresh, server), role=role, ours=own_state(ours)),
+        verdict=judge(kind, _sight(fresh, server), role=role, posture=posture, ours=own_state(ours)),
         server=shown,
         site=fresh.site,
         sighting=sight_of(user=user.pk, tenant=tenant.pk, kind=kind, server=shown, site=fresh.site, role=role),
@@ -103,7 +103,7 @@ def request(
     action in state ``refused`` without a ``status``. Raises Invalid, KeyReused, TooMany; then nothing was sent.
     """
     check(wish, server)
-    role, content = _role(user, tenant), digest(tenant, server, wish)
+    (role, _), content = _standing(user, tenant), digest(tenant, server, wish)
     if earlier := _earlier(user, wish, content):
         return earlier, False
     forbidden = _forbidden(wish.kind, role)
@@ -154,14 +154,14 @@ def _carry_out(
     client = _client(tenant)
     read_begun = clock()
     fresh = _read(tenant, client, known)
-    role = _role(user, tenant)
+    role, posture = _standing(user, tenant)
     ours = open_action(tenant, known)
     # A token now, so that nothing but the POST itself is left to do once the guard has spoken.
     if client is not None and not fresh.problem and (late := _without_token(client)):
         fresh = Fresh(fresh.started, problem=late)
     if clock() - read_begun > FRESH_SECONDS:
         fresh = Fresh(fresh.started, problem=f"The cloud took over {FRESH_SECONDS:.0f} s to tell the current state.")
-    verdict = judge(wish.kind, _sight(fresh, known), role=role, ours=own_state(ours))
+    verdict = judge(wish.kind, _sight(fresh, known), role=role, posture=posture, ours=own_state(ours))
     reasons = [*_stopped(wish, verdict, fresh, user, tenant, role), *verdict.reasons]
     if any(reason.mark > Mark.ACKNOWLEDGE for reason in reasons) or fresh.server is None or client is None:
         _refuse(action, reasons)
@@ -263,12 +263,13 @@ def _sight(fresh: Fresh, known: Server) -> Sight:
     return Sight(fresh.server, site=fresh.site, site_unread=fresh.site_unread)
 
 
-def _role(user: User, tenant: Tenant) -> Role:
-    """The role as it is now, not as it was when the page was drawn."""
-    role = access.reach(user).role(tenant.pk)
+def _standing(user: User, tenant: Tenant) -> tuple[Role, Posture]:
+    """What the person and the tenant allow now, not when the page was drawn."""
+    reach = access.reach(user)
+    role = reach.role(tenant.pk)
     if role is None:
         raise Invalid("You have no access to this tenant any more.")
-    return role
+    return role, reach.tenants[tenant.pk].posture
 
 
 def _forbidden(kind: Kind, role: Role) -> Reason | None:

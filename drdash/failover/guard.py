@@ -12,7 +12,7 @@ import msgspec
 from drdash.cloud.records import Issue, Server, Site
 from drdash.cloud.words import Readiness, Rel, ServerStatus, ServerType, Severity, SiteStatus
 from drdash.failover.reasons import START_ONLY, Mark, Reason, own, remedy_of
-from drdash.tenants.roles import Role
+from drdash.tenants.roles import Posture, Role
 
 FREE, ACKNOWLEDGE, GLASS, BLOCK = Mark.FREE, Mark.ACKNOWLEDGE, Mark.GLASS, Mark.BLOCK
 
@@ -95,10 +95,10 @@ def is_production(kind: Kind, server: Server | None) -> bool:
     return kind is Kind.START_PROD
 
 
-def judge(kind: Kind, sight: Sight, *, role: Role, ours: OwnState = OwnState.NONE) -> Verdict:
+def judge(kind: Kind, sight: Sight, *, role: Role, posture: Posture, ours: OwnState = OwnState.NONE) -> Verdict:
     """Every row of the table that applies to ``kind``. Never raises: what is not understood blocks."""
     column = _Column(kind, is_production(kind, sight.server))
-    rows = [*_of_role(column, role), *_of_ours(column, ours, sight)]
+    rows = [*_of_role(column, role), *_of_posture(posture), *_of_ours(column, ours, sight)]
     if sight.problem:
         rows.append(own("ReadFailed", column("BOBB"), message=sight.problem))
     elif sight.server is None:
@@ -127,6 +127,13 @@ def _of_role(column: _Column, role: Role) -> Iterator[Reason]:
         yield own("RoleViewer", BLOCK)
     elif column.production and not role.runs_production:
         yield own("RoleOperator", BLOCK)
+
+
+def _of_posture(posture: Posture) -> Iterator[Reason]:
+    if posture is Posture.WATCH_ONLY:
+        yield own("WatchOnly", BLOCK)
+    elif posture is not Posture.ARMED:
+        yield own("TenantPaused", BLOCK)
 
 
 def _of_ours(column: _Column, ours: OwnState, sight: Sight) -> Iterator[Reason]:

@@ -38,6 +38,11 @@ OWN_REASONS: dict[str, tuple[str, Remedy]] = {
     "NotOffered": ("The cloud does not offer this action for the server.", Remedy.ASK),
     "RoleViewer": ("Your role may look, not act. An operator or an admin can do this.", Remedy.ASK),
     "RoleOperator": ("Your role may start and stop tests only. An admin can do this.", Remedy.ASK),
+    "WatchOnly": ("This tenant is only watched. An admin of it arms it first.", Remedy.ASK),
+    "TenantPaused": (
+        "This tenant is paused: nobody would see what comes of it. An admin resumes it first.",
+        Remedy.ASK,
+    ),
     "LinksUnknown": ("The cloud did not say which actions the server offers.", Remedy.WAIT),
     "IssuesUnknown": ("The cloud did not say which issues the server has.", Remedy.WAIT),
     "SeverityUnknown": ("The cloud reports an issue of a severity that is not known.", Remedy.ASK),

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from drdash.cloud.account import Grant
-from drdash.tenants.roles import Role
+from drdash.tenants.roles import Posture, Role
 from drdash.tenants.secrets import reseal, seal
 
 
@@ -124,6 +124,13 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def posture(self) -> Posture:
+        """Whether failovers may be started and stopped here."""
+        if self.paused or self.removed_at is not None:
+            return Posture.PAUSED
+        return Posture.ARMED if self.armed else Posture.WATCH_ONLY
 
 
 class Membership(models.Model):

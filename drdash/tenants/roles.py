@@ -1,4 +1,4 @@
-"""What a membership allows."""
+"""What a membership allows in a tenant, and what the tenant allows anyone."""
 
 from enum import StrEnum
 
@@ -19,3 +19,11 @@ class Role(StrEnum):
     def runs_production(self) -> bool:
         """Whether the role may start and stop production failovers."""
         return self is Role.ADMIN
+
+
+class Posture(StrEnum):
+    """What may be done in a tenant at all, whoever asks: all that the role allows, or only to look."""
+
+    ARMED = "armed"
+    WATCH_ONLY = "watch only"
+    PAUSED = "paused"

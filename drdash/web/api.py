@@ -233,7 +233,12 @@ def _no_such(kind: str) -> Exception:
 
 def _server(frame: Frame, found: Found) -> dict[str, Any]:
     tenant = found.estate.tenant
-    return api_answers.server(found, role=frame.role(tenant), ours=frame.live.get((tenant, found.key)))
+    return api_answers.server(
+        found,
+        role=frame.role(tenant),
+        posture=frame.reach.tenants[tenant].posture,
+        ours=frame.live.get((tenant, found.key)),
+    )
 
 
 def _wish(asked: NewAction, seen: Sighting | None) -> Wish:

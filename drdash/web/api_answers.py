@@ -14,18 +14,18 @@ from drdash.failover.actions import own_state
 from drdash.failover.guard import Kind, Sight, Verdict, judge
 from drdash.failover.models import State
 from drdash.failover.reasons import Reason, Remedy
-from drdash.tenants.roles import Role
+from drdash.tenants.roles import Posture, Role
 from drdash.web.api_shapes import Action, EstateState, Offer, Offers, Refusal, Why
 from drdash.web.finding import Found
 
 STORE_AWAY = "Redis does not answer: this is what was last seen, and nothing newer can be."
 
 
-def server(found: Found, *, role: Role, ours: models.Action | None) -> dict[str, Any]:
+def server(found: Found, *, role: Role, posture: Posture, ours: models.Action | None) -> dict[str, Any]:
     """A server with the cloud's own fields; where the cloud uses a name of ours, ours wins."""
     missing = found.seen.missing_since is not None
     sight = Sight(None) if missing else Sight(found.server, found.site)
-    offers = {kind.value: _offer(judge(kind, sight, role=role, ours=own_state(ours))) for kind in Kind}
+    offers = {kind.value: _offer(judge(kind, sight, role=role, posture=posture, ours=own_state(ours))) for kind in Kind}
     return {**_item(found.estate, found.seen), "actions": Offers(**offers)}
 
 

@@ -9,7 +9,7 @@ from drdash.cloud.records import Server, Site
 from drdash.cloud.words import ServerStatus, ServerType
 from drdash.failover.guard import PRODUCTION, Kind, OwnState, Sight, Verdict, judge
 from drdash.failover.reasons import Mark, Reason
-from drdash.tenants.roles import Role
+from drdash.tenants.roles import Posture, Role
 from drdash.web.wording import KIND, REMEDY, Look, verb
 
 # What only says that the action makes no sense now: a row leaves the button out, the server's page says why.
@@ -64,21 +64,21 @@ def never(kind: Kind, server: Server, role: Role) -> bool:
     return kind is Kind.START_PROD or production
 
 
-def buttons(server: Server, site: Site | None, *, role: Role, ours: OwnState) -> tuple[Button, ...]:
+def buttons(server: Server, site: Site | None, *, role: Role, posture: Posture, ours: OwnState) -> tuple[Button, ...]:
     """The actions that the role may ever do on the server, with what blocks them now."""
     return tuple(
-        _button(judge(kind, Sight(server, site), role=role, ours=ours), server)
+        _button(judge(kind, Sight(server, site), role=role, posture=posture, ours=ours), server)
         for kind in Kind
         if not never(kind, server, role)
     )
 
 
-def blocked(server: Server, site: Site | None, ours: OwnState, *, missing: bool = False) -> bool:
+def blocked(server: Server, site: Site | None, ours: OwnState, *, posture: Posture, missing: bool = False) -> bool:
     """Whether a recovery server allows no action at all, roles aside; one that is missing allows none."""
     if server.type != ServerType.RECOVERY:
         return False
     sight = Sight(None) if missing else Sight(server, site)
-    return not any(judge(kind, sight, role=Role.ADMIN, ours=ours).allowed for kind in Kind)
+    return not any(judge(kind, sight, role=Role.ADMIN, posture=posture, ours=ours).allowed for kind in Kind)
 
 
 def summary(shown: tuple[Button, ...]) -> tuple[ShownReason, ...]:

@@ -54,7 +54,8 @@ class Frame(msgspec.Struct, frozen=True):
 
     def is_blocked(self, found: Found) -> bool:
         """Whether a recovery server allows no action at all, roles aside."""
-        return rows.blocked(found.estate, found.seen, self.live.get((found.estate.tenant, found.key)))
+        tenant = found.estate.tenant
+        return rows.blocked(self.reach.tenants[tenant], found.estate, found.seen, self.live.get((tenant, found.key)))
 
 
 def frame_of(request: HttpRequest) -> Frame:

@@ -58,7 +58,7 @@ def server_row(
     """A server as a row of a table."""
     late = _stale(estate, stale)
     site = estate.sites.get(seen.record.site_key)
-    key = ("server-row", owner.pk, owner.name, role, late, _of(seen), _of(site), stamp(ours))
+    key = ("server-row", owner.pk, owner.name, owner.posture, role, late, _of(seen), _of(site), stamp(ours))
     return _once(key, lambda: _draw("servers/_row.html", _server(owner, estate, seen, role, ours), stale=late))
 
 
@@ -71,7 +71,17 @@ def server_panel(
         Action.objects.filter(tenant_id=estate.tenant, server_uuid=seen.record.key).select_related("user")[:RECENT]
     )
     site = estate.sites.get(seen.record.site_key)
-    key = ("server-panel", owner.pk, owner.name, role, late, _of(seen), _of(site), tuple(map(stamp, [ours, *recent])))
+    key = (
+        "server-panel",
+        owner.pk,
+        owner.name,
+        owner.posture,
+        role,
+        late,
+        _of(seen),
+        _of(site),
+        tuple(map(stamp, [ours, *recent])),
+    )
 
     def draw() -> str:
         context = _server(owner, estate, seen, role, ours)
@@ -140,22 +150,30 @@ def health(owner: Tenant, estate: Estate, live: dict[tuple[int, str], Action], *
     return _once(key, draw)
 
 
-def blocked(estate: Estate, seen: Seen[Server], ours: Action | None) -> bool:
+def blocked(owner: Tenant, estate: Estate, seen: Seen[Server], ours: Action | None) -> bool:
     """Whether a recovery server allows no action at all, roles aside."""
     site = estate.sites.get(seen.record.site_key)
-    key = ("blocked", estate.tenant, _of(seen), _of(site), stamp(ours))
+    key = ("blocked", estate.tenant, owner.posture, _of(seen), _of(site), stamp(ours))
 
     def judged() -> str:
         missing = seen.missing_since is not None
         record = site.record if site else None
-        return "yes" if buttons.blocked(seen.record, record, own_state(ours), missing=missing) else "no"
+        return (
+            "yes"
+            if buttons.blocked(seen.record, record, own_state(ours), posture=owner.posture, missing=missing)
+            else "no"
+        )
 
     return _once(key, judged) == "yes"
 
 
 def _server(owner: Tenant, estate: Estate, seen: Seen[Server], role: Role, ours: Action | None) -> dict[str, Any]:
     site = estate.site_of(seen.record)
-    shown = () if seen.missing_since else buttons.buttons(seen.record, site, role=role, ours=own_state(ours))
+    shown = (
+        ()
+        if seen.missing_since
+        else buttons.buttons(seen.record, site, role=role, posture=owner.posture, ours=own_state(ours))
+    )
     in_row = tuple(button for button in shown if not button.pointless)
     return {
         "card": cards.server_card(seen, site),

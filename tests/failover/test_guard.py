@@ -11,7 +11,7 @@ from drdash.cloud.records import Issue, Link, Server, Site
 from drdash.cloud.words import Readiness, Rel, ServerStatus, ServerType, Severity, SiteStatus
 from drdash.failover.guard import Kind, OwnState, Sight, Verdict, judge
 from drdash.failover.reasons import START_ONLY, Mark, Remedy
-from drdash.tenants.roles import Role
+from drdash.tenants.roles import Posture, Role
 
 COLUMNS = ("start test", "start prod", "stop test", "stop prod")
 KINDS = dict(zip(COLUMNS, (Kind.START_TEST, Kind.START_PROD, Kind.STOP, Kind.STOP), strict=True))
@@ -75,7 +75,7 @@ def an_issue(code: str, severity: str, link: Rel | None = None, tasks: tuple[str
 
 def verdict(column: str, server: Server | None = None, site: Site | None = None, **more: object) -> Verdict:
     sight = Sight(server or a_server(column), site=site or a_site())
-    return judge(KINDS[column], sight, **{"role": Role.ADMIN, **more})  # type: ignore[arg-type]
+    return judge(KINDS[column], sight, **{"role": Role.ADMIN, "posture": Posture.ARMED, **more})  # type: ignore[arg-type]
 
 
 def with_issue(column: str, code: str, severity: str, link: Rel | str | None) -> Server:
@@ -200,7 +200,7 @@ def test_what_the_site_shows(column: str, row: str, marks: str, fields: dict[str
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize(("unread", "code"), [(False, "SiteUnknown"), (True, "SiteUnread")])
 def test_a_site_that_is_not_found_or_not_read(column: str, unread: bool, code: str) -> None:
-    found = judge(KINDS[column], Sight(a_server(column), site_unread=unread), role=Role.ADMIN)
+    found = judge(KINDS[column], Sight(a_server(column), site_unread=unread), role=Role.ADMIN, posture=Posture.ARMED)
     assert beside_the_status(found) is expected(column, "BOBB")
     assert code in {reason.code for reason in found.reasons}
 
@@ -214,7 +214,7 @@ def test_a_readiness_warning_that_an_issue_explains_is_acknowledged_by_the_issue
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("status", ServerStatus)
 def test_every_known_status(kind: Kind, status: ServerStatus) -> None:
-    found = judge(kind, Sight(a_server(status=status), site=a_site()), role=Role.ADMIN)
+    found = judge(kind, Sight(a_server(status=status), site=a_site()), role=Role.ADMIN, posture=Posture.ARMED)
     assert found.worst is MARKS[STATUS_ROWS[status][list(Kind).index(kind)]]
     if kind is Kind.STOP:
         assert found.production is (status not in {ServerStatus.FAILOVER_TEST, ServerStatus.FAILOVER_TEST_AUTO})
@@ -224,7 +224,7 @@ def test_every_known_status(kind: Kind, status: ServerStatus) -> None:
 def test_between_two_states_a_busy_server_is_left_alone(kind: Kind) -> None:
     busy = an_issue("ResourceBusy", "ERROR", Rel.REMOTE_CONSOLE, (TASK,))
     server = a_server(status=ServerStatus.POWERING_OFF, issues=(busy,))
-    assert judge(kind, Sight(server, site=a_site()), role=Role.ADMIN).worst is Mark.BLOCK
+    assert judge(kind, Sight(server, site=a_site()), role=Role.ADMIN, posture=Posture.ARMED).worst is Mark.BLOCK
 
 
 @pytest.mark.parametrize("column", COLUMNS)
@@ -236,14 +236,16 @@ def test_what_a_role_may_do(column: str, role: Role) -> None:
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_a_fresh_read_that_failed_blocks_and_says_why(column: str) -> None:
-    found = judge(KINDS[column], Sight(a_server(column), problem="It timed out."), role=Role.ADMIN)
+    found = judge(
+        KINDS[column], Sight(a_server(column), problem="It timed out."), role=Role.ADMIN, posture=Posture.ARMED
+    )
     assert found.worst is MARKS["BOBB"[COLUMNS.index(column)]]
     assert [reason.message for reason in found.reasons] == ["It timed out."]
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_a_server_that_the_cloud_no_longer_lists_is_blocked(column: str) -> None:
-    assert judge(KINDS[column], Sight(None), role=Role.ADMIN).worst is Mark.BLOCK
+    assert judge(KINDS[column], Sight(None), role=Role.ADMIN, posture=Posture.ARMED).worst is Mark.BLOCK
 
 
 @pytest.mark.parametrize("column", COLUMNS)
@@ -266,7 +268,9 @@ def test_an_open_action_of_ours(column: str, ours: OwnState, marks: str) -> None
 def test_what_an_unknown_start_of_ours_weighs_by_itself(status: ServerStatus, task: str, marks: str) -> None:
     server = a_server(status=status, task_uuid=task)
     for kind, mark in zip(Kind, marks, strict=True):
-        found = judge(kind, Sight(server, site=a_site()), role=Role.ADMIN, ours=OwnState.START_UNKNOWN)
+        found = judge(
+            kind, Sight(server, site=a_site()), role=Role.ADMIN, posture=Posture.ARMED, ours=OwnState.START_UNKNOWN
+        )
         assert [one.mark for one in found.reasons if one.code == "OurStartUnknown"] == [MARKS[mark]]
 
 
@@ -274,7 +278,10 @@ def test_over_an_unknown_start_production_needs_a_server_seen_at_rest() -> None:
     busy = a_server(issues=(an_issue("ResourceBusy", "ERROR", Rel.REMOTE_CONSOLE, (TASK,)),))
     assert verdict("start prod", busy, ours=OwnState.START_UNKNOWN).worst is Mark.BLOCK
     unread = Sight(a_server(), problem="It timed out.")
-    assert judge(Kind.START_PROD, unread, role=Role.ADMIN, ours=OwnState.START_UNKNOWN).worst is Mark.BLOCK
+    assert (
+        judge(Kind.START_PROD, unread, role=Role.ADMIN, posture=Posture.ARMED, ours=OwnState.START_UNKNOWN).worst
+        is Mark.BLOCK
+    )
 
 
 @pytest.mark.parametrize(
@@ -345,4 +352,14 @@ def test_the_guard_never_raises_on_what_reading_lets_through(junk: bytes) -> Non
     item = {"uuid": "x", "type": "RECOVERY", "_issues": [{"severity": junk.hex(), "link": len(junk), "error": []}]}
     server = reading.server(msgspec.json.encode(item))
     for kind in Kind:
-        assert not judge(kind, Sight(server, site=a_site()), role=Role.ADMIN).allowed
+        assert not judge(kind, Sight(server, site=a_site()), role=Role.ADMIN, posture=Posture.ARMED).allowed
+
+
+@pytest.mark.parametrize(("posture", "code"), [(Posture.WATCH_ONLY, "WatchOnly"), (Posture.PAUSED, "TenantPaused")])
+@pytest.mark.parametrize("column", KINDS)
+def test_a_tenant_that_is_only_watched_or_paused_allows_nothing_to_anyone(
+    column: str, posture: Posture, code: str
+) -> None:
+    assert verdict(column).allowed
+    found = verdict(column, posture=posture)
+    assert (found.worst, [one.code for one in found.reasons if one.mark is Mark.BLOCK]) == (Mark.BLOCK, [code])

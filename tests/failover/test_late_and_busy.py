@@ -19,7 +19,7 @@ from drdash.cloud.words import ServerStatus
 from drdash.estate.store import store
 from drdash.estate.waiting import waits
 from drdash.failover import following
-from drdash.failover.actions import AT_ONCE, TooMany, Wish, _looks, _slots, preview, request
+from drdash.failover.actions import AT_ONCE, Invalid, TooMany, Wish, _looks, _slots, preview, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
@@ -94,9 +94,9 @@ def test_a_token_that_cannot_be_had_after_the_read_is_asked_for_before_the_claim
     with ThreadPoolExecutor(1) as other:
         clicked = other.submit(in_a_thread, bob, tenant, server)
         assert simulator.arrived(method="GET", path=f"/sites/{server.site_uuid}")
-        token = client._tokens._token
-        assert token is not None
-        client._tokens._token = msgspec.structs.replace(token, renew_at=0.0)
+        tokens = client._tokens
+        tokens._known[""] = over = msgspec.structs.replace(tokens._known[""], renew_at=0.0)
+        tokens._shelf.keep("", over)
         simulator.fail("500", path="/idp/token")
         simulator.release()
         action = clicked.result()
@@ -114,6 +114,27 @@ def test_a_right_that_ended_while_the_cloud_was_read_stops_the_action(
         simulator.release()
         action = clicked.result()
     assert (action.state, codes(action), simulator.posts) == (State.REFUSED, {"RoleViewer"}, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [({"armed": False}, "WatchOnly"), ({"paused": True}, "TenantPaused"), ({"enabled": False}, "")]
+)
+def test_a_tenant_that_was_disarmed_while_the_cloud_was_read_sends_nothing(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server, change: dict[str, bool], code: str
+) -> None:
+    simulator.fail("hang", method="GET", path="/servers")
+    with ThreadPoolExecutor(1) as other:
+        clicked = other.submit(in_a_thread, bob, tenant, server)
+        assert simulator.arrived(method="GET", path=f"/sites/{server.site_uuid}")
+        Tenant.objects.filter(pk=tenant.pk).update(**change)
+        simulator.release()
+        if code:
+            action = clicked.result()
+            assert (action.state, codes(action)) == (State.REFUSED, {code})
+        else:
+            with pytest.raises(Invalid):
+                clicked.result()
+    assert simulator.posts == []
 
 
 def test_a_stop_that_expired_before_its_claim_is_not_sent_and_closes_nothing(

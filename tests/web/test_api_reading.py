@@ -22,7 +22,7 @@ from drdash.simulator.simulation import Simulator
 from drdash.tasks import poll
 from drdash.tenants import connect as connecting
 from drdash.tenants.models import Tenant
-from drdash.tenants.roles import Role
+from drdash.tenants.roles import Posture, Role
 from tests.stack import Poll
 from tests.web.asking import Program
 
@@ -130,7 +130,7 @@ def test_offers_are_the_guards_word_for_the_role_that_asks(
         for one in Program(user).read("servers/", limit=200)["results"]:
             known = estate.servers[one["uuid"].lower()].record
             for kind in Kind:
-                verdict = judge(kind, Sight(known, estate.site_of(known)), role=role)
+                verdict = judge(kind, Sight(known, estate.site_of(known)), role=role, posture=Posture.ARMED)
                 offer = one["actions"][kind.value]
                 assert offer["allowed"] is verdict.allowed
                 assert offer["break_glass"] is False

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from drdash.failover.guard import Kind, OwnState
-from drdash.tenants.roles import Role
+from drdash.tenants.roles import Posture, Role
 from drdash.web import buttons
 from drdash.web.buttons import Button
 from tests.web.seen import issue, server, site
@@ -12,7 +12,10 @@ BUSY = [issue("ResourceBusy", rel=rel, tasks=("t-1",)) for rel in ("START_FAILOV
 
 
 def shown(role: Role, **fields: Any) -> dict[str, Button]:
-    return {one.kind: one for one in buttons.buttons(server(**fields), site(), role=role, ours=OwnState.NONE)}
+    return {
+        one.kind: one
+        for one in buttons.buttons(server(**fields), site(), role=role, posture=Posture.ARMED, ours=OwnState.NONE)
+    }
 
 
 def test_a_viewer_has_no_buttons() -> None:
@@ -73,9 +76,9 @@ def test_a_row_tells_a_reason_that_holds_for_all_once() -> None:
 
 def test_blocked_means_that_not_even_an_admin_may_do_anything() -> None:
     limit = server(_issues=[issue("BaseDrTestFailoverLimitReached", rel="START_FAILOVER_TEST")])
-    assert not buttons.blocked(limit, site(), OwnState.NONE)
-    assert buttons.blocked(server(_issues=[issue("ServerNotLicensed")]), site(), OwnState.NONE)
-    assert not buttons.blocked(server(type="PRIMARY"), site(), OwnState.NONE)
+    assert not buttons.blocked(limit, site(), OwnState.NONE, posture=Posture.ARMED)
+    assert buttons.blocked(server(_issues=[issue("ServerNotLicensed")]), site(), OwnState.NONE, posture=Posture.ARMED)
+    assert not buttons.blocked(server(type="PRIMARY"), site(), OwnState.NONE, posture=Posture.ARMED)
 
 
 def test_ids_of_any_kind_are_encoded_in_addresses() -> None:
