@@ -45,11 +45,18 @@ BACKUPS = Neighbour(
     "The right to read backups would add them (vault_manager::read or protection::readonly).",
     8 * 1024 * 1024,
 )
+TASKS = Neighbour(
+    "the progress of tasks",
+    "The right to see tasks would add it (urn:acronis.com::task_manager::viewer).",
+    1024 * 1024,
+)
 
 
 def ask(tenant: Tenant, beside: Neighbour, read: Callable[[Get], _Value]) -> _Value | Trouble:
     """What ``read`` makes of the answers, all of them within SECONDS; nothing is sent while the cloud wants to wait."""
     now = timezone.now()
+    if tenant.paused:
+        return Trouble("This tenant is paused: the cloud is not asked.", passing=False)
     if until := waits.until_at_hand(tenant.pk, now):
         return Trouble(f"The cloud asked to wait: {round((until - now).total_seconds())} s more.", passing=True)
     if not _slots.acquire(blocking=False):
@@ -63,11 +70,11 @@ def ask(tenant: Tenant, beside: Neighbour, read: Callable[[Get], _Value]) -> _Va
     except Forbidden:
         return Trouble(f"The cloud does not show {beside.what} to this credential. {beside.permission}", passing=False)
     except NotFound:
-        sentence = f"The cloud knows no {beside.what} here, or hides them from this credential. {beside.permission}"
+        sentence = f"The cloud has nothing there, or hides {beside.what} from this credential. {beside.permission}"
         return Trouble(sentence, passing=False)
     except Unopenable:
         return Trouble("The cloud's credential cannot be used: connect it again.", passing=False)
     except CloudError as error:
-        return Trouble(f"The {beside.what} could not be read. {error}", passing=True)
+        return Trouble(f"{beside.what[:1].upper()}{beside.what[1:]} could not be read. {error}", passing=True)
     finally:
         _slots.release()

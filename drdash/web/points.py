@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 import msgspec
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -20,6 +19,7 @@ from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
 from drdash.web import beside
 from drdash.web.beside import Trouble
+from drdash.web.buttons import server_url
 from drdash.web.forms import LATEST, known_points, recovery_point
 from drdash.web.frame import frame_of, server_or_404, unkept
 from drdash.web.wording import Look, look_of
@@ -70,7 +70,7 @@ def above(server: Server, *chosen: str) -> tuple[Choice, ...]:
 
 def url(server: Server, shown: tuple[Choice, ...]) -> str:
     """Where the rest is loaded from; it is told which choices are there already."""
-    return f"{reverse('recovery_points', args=[server.uuid])}?{urlencode([('above', one.value) for one in shown])}"
+    return f"{server_url(server.uuid)}recovery-points/?{urlencode([('above', one.value) for one in shown])}"
 
 
 @require_safe

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from drdash.web import dialogs, journal, pages, people, points, probes
+from drdash.web import dialogs, journal, pages, people, points, probes, progress
 
 # Ids may be anything, a slash included: what is behind them is matched first.
 urlpatterns = [
@@ -10,10 +10,12 @@ urlpatterns = [
     path("servers/", pages.servers, name="servers"),
     path("servers/jump/", pages.jump, name="jump"),
     path("servers/<path:uuid>/actions/<str:kind>/", dialogs.dialog, name="dialog"),
+    path("servers/<path:uuid>/tasks/", progress.of_server, name="server_tasks"),
     path("servers/<path:uuid>/recovery-points/", points.points, name="recovery_points"),
     path("servers/<path:uuid>/", pages.server, name="server"),
     path("actions/", journal.actions, name="actions"),
     path("actions/<int:pk>/", journal.action, name="action"),
+    path("actions/<int:pk>/task/", progress.of_action, name="action_task"),
     path("audit/", journal.audit, name="audit"),
     path("login/", people.login, name="login"),
     path("logout/", people.logout, name="logout"),

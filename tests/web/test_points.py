@@ -176,7 +176,7 @@ def test_who_is_not_signed_in_gets_nothing(server: Server, simulator: Simulator)
         ("half_body", {}, "broke before the answer was whole"),
         ("redirect", {"location": "http://127.0.0.1:1/x"}, "redirect"),
         ("reset", {}, "was reset"),
-        ("answer", {"body": '{"items": {}}'}, "not a list of items"),
+        ("answer", {"body": '{"items": {}}'}, "a list of items"),
         ("answer", {"body": '{"items": []}'}, "lists no recovery point that can be used"),
     ],
 )
