@@ -31,7 +31,7 @@ The API clients, and where their secrets come from:
                          $DRDASH_SIMULATOR_PARTNER_READER_SECRET, or else simulated-secret-partner-reader
 
 Browsers agree at /api/2/idp/authorize. Clients on this machine give orders under /_control/: faults, clock, world,
-customers, clients; they read requests and customers. drdash/simulator/control.py says how.
+customers, clients, issuer, assertion; they read requests and customers. drdash/simulator/control.py says how.
 """
 
 

@@ -1,4 +1,4 @@
-"""Orders about who is there: customers that come, go and return, API clients that lose their rights."""
+"""Orders about who is there: customers that come, go and return, API clients that lose their rights, and the issuer."""
 
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from drdash.simulator.simulation import Simulator
 
 _FLAGS = frozenset({"present", "enabled", "ancestral_access", "has_dr"})
+_SWITCHES = frozenset({"second_factor", "demands_client", "tells_expires_in"})
 _REVOKES = {"all": (True, True), "access": (True, False), "refresh": (False, True)}
 
 
@@ -44,9 +45,10 @@ def force_customer(simulator: "Simulator", order: JSON) -> JSON:
     tenant = simulator.issuer.directory.known(str(order["customer"]))
     if tenant is None:
         raise Invalid("no such customer")
-    for name, value in order.items():
-        if name in _FLAGS and not isinstance(value, bool):
+    for name in order.keys() & _FLAGS:
+        if not isinstance(order[name], bool):
             raise Invalid(f"{name} is true or false")
+    for name, value in order.items():
         if name != "customer":
             setattr(tenant, name, value)
     return _shown(tenant)
@@ -73,6 +75,28 @@ def force_client(issuer: Issuer, order: JSON) -> JSON:
     client.scopes = frozenset(order.get("scopes", client.scopes))
     client.grants = frozenset(order.get("grants", client.grants))
     return {"client": client.id, "enabled": client.enabled, "scopes": sorted(client.scopes)}
+
+
+def force_issuer(issuer: Issuer, order: JSON) -> JSON:
+    """Change what the identity provider wants and tells: any of `second_factor`, `demands_client`, `tells_expires_in`
+    (true or false) and `life` (a new token's, in seconds). Raises Invalid.
+    """
+    _only(order, {*_SWITCHES, "life"})
+    for name, value in order.items():
+        if isinstance(value, bool) != (name in _SWITCHES) or not isinstance(value, int | float) or value < 0:
+            raise Invalid(f"{name} is {'true or false' if name in _SWITCHES else 'a number of seconds'}")
+    for name, value in order.items():
+        setattr(issuer, name, value)
+    return {name: getattr(issuer, name) for name in (*sorted(_SWITCHES), "life")}
+
+
+def assertion(simulator: "Simulator", order: JSON) -> str:
+    """A signed assertion of the user: `{"lifetime": seconds, "tenant": uuid}`, both optional. Raises Invalid."""
+    _only(order, {"lifetime", "tenant"})
+    lifetime = order.get("lifetime", 3600)
+    if not isinstance(lifetime, int | float):
+        raise Invalid("lifetime is a number of seconds")
+    return simulator.assertion(lifetime=lifetime, tenant=str(order.get("tenant", "")))
 
 
 def _shown(tenant: Tenant) -> JSON:

@@ -26,7 +26,7 @@ def respond(request: Request, issuer: Issuer) -> Response:
     if problem := _problem(given, client, scopes - IDENTITY):
         return _back(redirect, given, error=problem)
     if request.method == "GET":
-        return _ask(given, client, issuer)
+        return _ask(request.path, given, client, issuer)
     if given.get("decision") != "allow":
         return _back(redirect, given, error="access_denied")
     code = Code(
@@ -65,7 +65,7 @@ def _back(redirect: str, given: dict[str, str], **answer: str) -> Response:
     return Response(303, b"", (("Location", location), ("Cache-Control", "no-store")))
 
 
-def _ask(given: dict[str, str], client: ApiClient, issuer: Issuer) -> Response:
+def _ask(path: str, given: dict[str, str], client: ApiClient, issuer: Issuer) -> Response:
     tenant = issuer.directory.tenant(client.tenant)
     hidden = "".join(
         f'<input type="hidden" name="{name}" value="{escape(given[name])}">' for name in _ASKED if name in given
@@ -76,7 +76,7 @@ def _ask(given: dict[str, str], client: ApiClient, issuer: Issuer) -> Response:
         f"<h1>Allow drdash to see and act in {escape(client.tenant if tenant is None else tenant.name)}?</h1>"
         f"<p>The API client <code>{escape(client.id)}</code> asks. You are signed in as"
         f" <b>{escape(issuer.username)}</b>.</p><ul>{scopes}</ul>"
-        f'<form method="post" action="">{hidden}<button name="decision" value="allow">Allow</button>'
+        f'<form method="post" action="{escape(path)}">{hidden}<button name="decision" value="allow">Allow</button>'
         ' <button name="decision" value="deny">Deny</button></form>',
     )
 

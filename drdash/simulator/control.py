@@ -23,6 +23,8 @@ _ALLOWED = {
     "world": ("POST",),
     "customers": ("GET", "POST"),
     "clients": ("POST",),
+    "issuer": ("POST",),
+    "assertion": ("POST",),
 }
 
 
@@ -53,6 +55,10 @@ def _do(name: str, request: Request, simulator: "Simulator") -> JSON:
             simulator.advance(0)
             if name == "clients":
                 return accounts.force_client(simulator.issuer, order)
+            if name == "issuer":
+                return accounts.force_issuer(simulator.issuer, order)
+            if name == "assertion":
+                return {"assertion": accounts.assertion(simulator, order)}
             if name == "customers":
                 change = accounts.force_customer if "customer" in order else accounts.add_customer
                 return change(simulator, order)

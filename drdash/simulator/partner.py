@@ -102,6 +102,9 @@ def _cut_off(world: World) -> None:
 
 def _late(world: World) -> None:
     _at_rest(world)
+    site = next(iter(world.sites.values()))
+    site.issues = [issue("QuotaReachedDrStorage", site.uuid, severity="warning")]
+    world.changed(site)
     for server, ratio in zip(_recovery(world), (5.3, 2.4, 1.2), strict=False):
         server.fields["rpo"] = incidents.rpo(14400, ratio)
         world.changed(server)

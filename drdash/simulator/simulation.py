@@ -34,7 +34,7 @@ class Received:
     """One request as it arrived, without its credentials. `connection` counts the TCP connections.
 
     `client` is the API client whose secret or token it came with, "" when it was a user's; `tenant` that of the token,
-    or the one that a token is asked for.
+    or the one that a token is asked for. `fault` is the one that it met.
     """
 
     number: int
@@ -46,6 +46,7 @@ class Received:
     body: str
     client: str = ""
     tenant: str = ""
+    fault: str = ""
 
 
 class Simulator:
@@ -196,6 +197,11 @@ class Simulator:
         with self.lock:
             return accounts.force_client(self.issuer, {"client": client_id, **order})
 
+    def force_issuer(self, **order: Any) -> JSON:
+        """Change what the identity provider wants and tells, as `POST /_control/issuer` does."""
+        with self.lock:
+            return accounts.force_issuer(self.issuer, order)
+
     def _force(self, order: JSON) -> JSON:
         with self.lock:
             self.advance(0)
@@ -215,6 +221,7 @@ class Simulator:
             body = f"grant_type={grant}"  # a secret or an assertion may stand beside it
         with self._arrival:
             client, tenant = self.issuer.asker(request)
+            fault = self._faults.take(request, client=client, tenant=tenant)
             received = Received(
                 number=next(self._number),
                 connection=connection,
@@ -225,10 +232,11 @@ class Simulator:
                 body=body,
                 client=client,
                 tenant=tenant,
+                fault="" if fault is None else fault.kind,
             )
             self._received.append(received)
             self._arrival.notify_all()
-            return self._faults.take(request, client=client, tenant=tenant)
+            return fault
 
     def respond(self, request: Request) -> Response:
         with self.lock:

@@ -1,5 +1,6 @@
 """The control endpoints: faults, time, the log and force, for loopback clients."""
 
+import json
 from typing import Any
 
 import pytest
@@ -64,6 +65,10 @@ def test_the_world_is_changed_by_force(simulator: Simulator, client: Client, rem
         ("customers", {"customer": "nobody", "present": False}),
         ("customers", {"name": "Nobody's"}),
         ("clients", {"client": "nobody"}),
+        ("issuer", {"second_factor": 1}),
+        ("issuer", {"life": True}),
+        ("issuer", {"password": "simulated-secret-x"}),
+        ("assertion", {"lifetime": "long"}),
         ("clients", {"client": "drdash-reader", "revoke": "everything"}),
         ("clients", {"client": "drdash-reader", "sceret": "x"}),
     ],
@@ -86,6 +91,17 @@ def test_customers_and_clients_take_orders_over_the_wire() -> None:
         client.order("clients", {"client": simulator.client_id, "revoke": "all"})
         assert client.send("GET", "/api/dr/v2/sites")[0] == 401
         client.connection.close()
+
+
+def test_the_issuer_takes_orders_over_the_wire(client: Client) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    text = client.order("assertion", {"lifetime": 60})[1]["assertion"]
+    form = f"grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion={text}".encode()
+    assert client.order("issuer", {"tells_expires_in": False, "life": 90})[1]["life"] == 90
+    status, _, body = client.send("POST", "/api/2/idp/token", form, headers)
+    assert (status, "expires_in" in json.loads(body)) == (200, False)
+    client.order("issuer", {"demands_client": True})
+    assert client.send("POST", "/api/2/idp/token", form, headers)[0] == 401
 
 
 def test_control_is_for_loopback_clients_alone(simulator: Simulator) -> None:
