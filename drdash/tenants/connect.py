@@ -14,9 +14,11 @@ from drdash.clock import boot_seconds
 from drdash.cloud.account import Account, BadAddress, Grant
 from drdash.cloud.client import Client
 from drdash.cloud.errors import CloudError
+from drdash.tenants.accounts import account_of
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
-from drdash.tenants.secrets import unseal
+
+__all__ = ["Connected", "Refusal", "account_of", "client_of", "connect", "grant_called"]
 
 CHECK_SECONDS = 30.0
 
@@ -45,20 +47,6 @@ def client_of(tenant: Tenant) -> Client:
         if held is None or held[0] != credential.changed_at:
             held = _clients[credential.pk] = (credential.changed_at, _client(account_of(credential)))
         return held[1]
-
-
-def account_of(credential: Credential) -> Account:
-    """What the client needs of a credential. Raises secrets.Unopenable when the keys do not fit."""
-    grant = Grant(credential.grant)
-    return Account(
-        cloud=credential.cloud,
-        grant=grant,
-        client_id=credential.client_id,
-        client_secret=unseal(credential.sealed_secret) if credential.client_id else "",
-        username=credential.username,
-        password=unseal(credential.sealed_password) if grant is Grant.PASSWORD else "",
-        plain_http_hosts=tuple(settings.PLAIN_HTTP_HOSTS),
-    )
 
 
 def grant_called(name: str) -> Grant:

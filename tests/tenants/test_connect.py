@@ -8,7 +8,8 @@ from django.core.management import CommandError, call_command
 
 from drdash.simulator.simulation import Simulator
 from drdash.tenants import access
-from drdash.tenants.connect import Refusal, account_of, connect
+from drdash.tenants.accounts import account_of
+from drdash.tenants.connect import Refusal, connect
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
 from drdash.tenants.secrets import Unopenable, unseal
