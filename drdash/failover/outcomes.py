@@ -1,8 +1,10 @@
 """The one POST, and what its answer means. Only a definite answer counts as one; everything else is unknown."""
 
-from datetime import timedelta
+import logging
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from drdash.cloud.client import Client, Sent
@@ -12,6 +14,9 @@ from drdash.estate.waiting import waits
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.failover.record import keep_late_answer, move
+from drdash.tenants import allowed
+
+log = logging.getLogger(__name__)
 
 
 def send(action: Action, client: Client, point: RecoveryPoint | None, fresh: Server) -> None:
@@ -74,3 +79,16 @@ def _settle(action: Action, sent: Sent, fresh: Server) -> None:
     if not move(action, [State.SENDING], state, now=now, detail=detail, **fields):
         # Time made it unknown meanwhile, and only a person closes that: what came is for them to read.
         keep_late_answer(action, now=now, said=f"{state.label}. {error}".strip(), sent=sent)
+    _note_what_is_allowed(action, sent, now)
+
+
+def _note_what_is_allowed(action: Action, sent: Sent, now: datetime) -> None:
+    """What the answer tells of the credential itself. Never in the way of the outcome."""
+    credential = action.tenant.acting or action.tenant.credential
+    try:
+        if isinstance(sent.answer, Accepted):
+            allowed.note_taken(credential, action.kind)
+        elif isinstance(sent.answer, Refused) and sent.answer.status == 403:
+            allowed.note_refused(credential, action.kind, sent.answer.lacks, now=now)
+    except DatabaseError as error:
+        log.warning("What the credential may do was not noted: %s", type(error).__name__)

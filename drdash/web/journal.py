@@ -4,12 +4,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from drdash.audit.models import Entry
 from drdash.failover.models import Action, State
+from drdash.tenants.models import Tenant
 from drdash.web import rows, wording
 from drdash.web.actioncards import action_card, action_url, audit_words
 from drdash.web.buttons import server_url
@@ -52,20 +54,31 @@ def action(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
-    """Who did what, when, with what outcome, the newest first."""
+    """Who did what, when, with what outcome, the newest first. What belongs to no tenant, or to none that is left, is
+    for superusers.
+    """
     frame = frame_of(request)
-    context = _paged(request, frame.reach.only(Entry.objects.all()), reverse("audit"), {})
+    within = Q(tenant__in=list(frame.reach.tenants))
+    if request.user.is_superuser:
+        within |= Q(tenant=None) | Q(
+            tenant__in=list(Tenant.objects.exclude(removed_at=None).values_list("pk", flat=True))
+        )
+    context = _paged(request, Entry.objects.filter(within), reverse("audit"), {})
+    names = dict(Tenant.objects.filter(pk__in={entry.tenant for entry in context["shown"]}).values_list("pk", "name"))
     told = Action.objects.in_bulk([entry.action for entry in context["shown"] if entry.action])
-    context["entries"] = [_shown(entry, told.get(entry.action)) for entry in context["shown"]]
+    context["entries"] = [
+        _shown(entry, told.get(entry.action), names.get(entry.tenant, "")) for entry in context["shown"]
+    ]
     context["have"] = digest([context["url"], *(entry.pk for entry in context["shown"])])
     if wants_part(request, "results"):
         return part(request, "audit/_results.html", context)
     return page(request, "audit/page.html", context, frame=frame)
 
 
-def _shown(entry: Entry, action: Action | None) -> dict[str, Any]:
+def _shown(entry: Entry, action: Action | None, tenant: str) -> dict[str, Any]:
     return {
         "entry": entry,
+        "tenant": tenant,
         "words": audit_words(entry.verb, action),
         "action_url": action_url(action) if action else "",
         "server_url": server_url(entry.server_uuid) if entry.server_uuid else "",

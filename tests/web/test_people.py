@@ -8,7 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from drdash.audit.models import Entry
-from drdash.tenants.models import Credential, Tenant
+from drdash.tenants.models import Credential, Membership, Tenant
+from drdash.tenants.roles import Role
 from tests.web.seen import publish, server
 
 PASSWORD = "correct horse battery"
@@ -124,3 +125,23 @@ def test_ready_only_while_every_enabled_tenant_has_a_good_poll_newer_than_three_
 def test_the_probes_name_nobody(tenant: Tenant) -> None:
     publish(tenant.pk, server(), age=timedelta(seconds=1).total_seconds())
     assert b"Acme" not in Client().get("/readyz").content
+
+
+def test_what_belongs_to_no_tenant_that_is_left_is_in_the_audit_for_superusers_alone(tenant: Tenant) -> None:
+    gone = Tenant.objects.create(name="Gone", credential=tenant.credential, enabled=False, removed_at=timezone.now())
+    root = User.objects.create_superuser("root", password="root")
+    alice = User.objects.create_user("alice", password="alice")
+    for person in (root, alice):
+        Membership.objects.create(user=person, tenant=tenant, role=Role.ADMIN)
+    elsewhere = Tenant.objects.create(name="Elsewhere", credential=tenant.credential)
+    for number, verb in ((tenant.pk, "armed"), (gone.pk, "taken off"), (None, "connected"), (elsewhere.pk, "paused")):
+        Entry.objects.create(at=timezone.now(), tenant=number, username="root", verb=verb)
+
+    def verbs(person: User) -> set[str]:
+        client = Client()
+        client.force_login(person)
+        page = client.get("/audit/").content.decode()
+        return {verb for verb in ("armed", "taken off", "connected", "paused") if f">{verb}<" in page}
+
+    assert verbs(alice) == {"armed"}
+    assert verbs(root) == {"armed", "taken off", "connected"}
