@@ -4,6 +4,7 @@ Every refusal has a sentence that says what is wrong with whose secret, without 
 """
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
@@ -124,7 +125,7 @@ def granted(status: int, headers: Mapping[str, str], body: bytes, *, now: float,
         )
     refused = status == 401 or (status in {400, 403} and named)
     if refused or (form.shown is Shown.PARTNERS_TOKEN and status in {400, 403, 404}):
-        raise _refusal(status, named, account, form)
+        raise _refusal(status, named, account, form, over=_is_over(account.assertion, now))
     if status in {404, 405}:
         raise NotUnderstood(f"This is not a DR cloud: its token endpoint answered {status}.")
     raise wire.fault(status, headers, b"" if _repeats_a_secret(answer, account, form) else body, now=now)
@@ -193,7 +194,18 @@ def _repeats_a_secret(answer: Mapping[str, Any], account: Account, form: Form) -
     return any(msgspec.json.encode(text)[1:-1] in said for one in secrets if one for text in (one, quote_plus(one)))
 
 
-def _refusal(status: int, named: str, account: Account, form: Form) -> WrongCredential:
+def _is_over(assertion: str, now: float) -> bool:
+    """Whether an assertion says of itself that its time is over."""
+    payload = assertion.split(".")[1] if assertion.count(".") == 2 else ""
+    try:
+        claims = msgspec.json.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return False
+    end = _number(claims.get("exp")) if isinstance(claims, dict) else None
+    return end is not None and end <= now
+
+
+def _refusal(status: int, named: str, account: Account, form: Form, *, over: bool) -> WrongCredential:
     """Whose fault it is that there is no token, by OAuth's code for it, and where there is none by what was shown."""
     said = f" ({status} {named})" if _ERROR_CODE.fullmatch(named) else f" ({status})"
     wrong_client = named == "invalid_client" and form.shown is not Shown.PARTNERS_TOKEN
@@ -233,8 +245,10 @@ def _refusal(status: int, named: str, account: Account, form: Form) -> WrongCred
             sentence = f"The cloud gives no access token for an assertion{said}: make an API client there instead."
         case Shown.ASSERTION if named == "invalid_scope":
             sentence = f"The assertion does not reach this tenant{said}: give one of a user who may see it."
+        case Shown.ASSERTION if unproven and over:
+            sentence = f"The time of the assertion is over{said}: make a new one."
         case Shown.ASSERTION if unproven:
-            sentence = f"The cloud does not accept the assertion{said}: its time may be over. Make a new one."
+            sentence = f"The cloud does not accept the assertion{said}: make a new one, signed for this cloud."
         case Shown.ASSERTION if status == 401:
             sentence = f"The cloud does not accept the assertion, or the client id or its secret{said}."
         case Shown.PARTNERS_TOKEN if named in _NO_GRANT:

@@ -1,0 +1,285 @@
+"""What is sent for a token by each grant, and each way in which it is refused."""
+
+import json
+import time
+from base64 import urlsafe_b64encode
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote_plus
+
+import msgspec
+import pytest
+
+from drdash.cloud import grants, wire
+from drdash.cloud.account import Account, Grant
+from drdash.cloud.client import Client
+from drdash.cloud.errors import CloudError, SignInAgain
+from drdash.cloud.grants import Form, Token, granted
+from drdash.cloud.oauth import OwnHold, ask
+from drdash.cloud.transport import Deadline
+from drdash.simulator.server import running
+from tests.cloud.conftest import SECRET, TOKEN, RawCloud
+
+NOW = 1_700_000_000.0
+TENANT = "9ca5aa60-4cdc-491c-94d5-23b747f7f914"
+JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+CLIENT = Account(cloud="https://cloud.example", client_id="the-client", client_secret=SECRET)
+USER = Account(cloud="https://cloud.example", grant=Grant.PASSWORD, username="ann", password="canary-secret pass")
+SIGNED_IN = msgspec.structs.replace(CLIENT, grant=Grant.AUTHORIZATION_CODE)
+PUBLIC = msgspec.structs.replace(SIGNED_IN, client_secret="")
+ASSERTED = Account(cloud="https://cloud.example", grant=Grant.JWT_BEARER, assertion="canary-secret.assert.ion")
+BOTH = msgspec.structs.replace(ASSERTED, client_id="the-client", client_secret=SECRET, tenant=TENANT)
+PARTNER = msgspec.structs.replace(CLIENT, grant=Grant.JWT_BEARER)
+OF_PARTNER = msgspec.structs.replace(PARTNER, tenant=TENANT)
+
+REFRESH = grants.refresh(SIGNED_IN, "canary-token-refresh")
+CODE = grants.code(SIGNED_IN, code="canary-secret-code", verifier="canary-secret-verifier", redirect_uri="http://x/")
+EXCHANGE = grants.exchange(OF_PARTNER, Token("canary-token-partner", None))
+
+
+def grant(account: Account, form: Form, status: int = 200, **answer: Any) -> Token:
+    return granted(status, {}, json.dumps(answer).encode(), now=NOW, account=account, form=form)
+
+
+# What is sent
+
+
+@pytest.mark.parametrize(
+    ("account", "form", "fields", "authorization"),
+    [
+        (CLIENT, grants.first(CLIENT), {"grant_type": "client_credentials"}, "Basic"),
+        (PARTNER, grants.first(PARTNER), {"grant_type": "client_credentials"}, "Basic"),
+        (OF_PARTNER, grants.first(OF_PARTNER), {"grant_type": "client_credentials"}, "Basic"),
+        (ASSERTED, grants.first(ASSERTED), {"grant_type": JWT, "assertion": ASSERTED.assertion}, None),
+        (BOTH, grants.first(BOTH),
+         {"grant_type": JWT, "assertion": BOTH.assertion, "scope": f"urn:acronis.com:tenant-id:{TENANT}"}, "Basic"),
+        (OF_PARTNER, EXCHANGE,
+         {"grant_type": JWT, "assertion": "canary-token-partner", "scope": f"urn:acronis.com:tenant-id:{TENANT}"},
+         "Bearer"),
+        (SIGNED_IN, REFRESH, {"grant_type": "refresh_token", "refresh_token": "canary-token-refresh"}, "Basic"),
+        (PUBLIC, grants.refresh(PUBLIC, "canary-token-refresh"),
+         {"grant_type": "refresh_token", "refresh_token": "canary-token-refresh", "client_id": "the-client"}, None),
+        (SIGNED_IN, CODE,
+         {"grant_type": "authorization_code", "code": "canary-secret-code", "code_verifier": "canary-secret-verifier",
+          "redirect_uri": "http://x/"}, "Basic"),
+        (PUBLIC, grants.code(PUBLIC, code="c", verifier="v", redirect_uri="http://x/"),
+         {"grant_type": "authorization_code", "code": "c", "code_verifier": "v", "redirect_uri": "http://x/",
+          "client_id": "the-client"}, None),
+    ],
+)  # fmt: skip
+def test_each_grant_shows_what_it_has(
+    cloud: RawCloud, account: Account, form: Form, fields: dict[str, str], authorization: str | None
+) -> None:
+    account = msgspec.structs.replace(account, cloud=cloud.url)
+    with Deadline(10, time.monotonic) as until:
+        assert ask(account, form, hold=OwnHold(time.monotonic), now=time.time, deadline=until).text == TOKEN
+
+    (request,) = cloud.requests
+    sent = dict(part.split("=", 1) for part in request.body.decode().split("&"))
+    assert sent == {name: quote_plus(value) for name, value in fields.items()}
+    assert (request.headers.get("Authorization") or "").partition(" ")[0] == (authorization or "")
+
+
+def test_nothing_that_is_secret_shows_in_a_form() -> None:
+    shown = f"{CODE!r} {EXCHANGE} {[REFRESH]} {BOTH!r} {[grants.first(BOTH)]}"
+    assert "canary" not in shown
+    assert TENANT in shown
+
+
+# What comes back
+
+
+@pytest.mark.parametrize(
+    ("told", "scopes"),
+    [
+        (None, None),
+        (7, None),
+        ("", ()),
+        ("dr_service::admin", ("dr_service::admin",)),
+        (" a  b ", ("a", "b")),
+        (["a", 7, "b c", "\u00fc", ""], ("a",)),
+        ({"a": 1}, None),
+        (" ".join(map(str, range(60))), tuple(map(str, range(50)))),
+        ("x" * 201 + " " + "y" * 200, ("y" * 200,)),
+    ],
+)
+def test_a_token_tells_its_scopes_where_the_cloud_does(told: object, scopes: tuple[str, ...] | None) -> None:
+    token = grant(CLIENT, grants.first(CLIENT), access_token="t0k", **({} if told is None else {"scope": told}))
+    assert token.scopes == scopes
+
+
+@pytest.mark.parametrize("life", [0, -1, -3600])
+def test_a_token_that_ended_before_it_came_is_used_until_it_is_refused(life: int) -> None:
+    ends: list[dict[str, Any]] = [{"expires_in": life}, {"expires_on": NOW + life}]
+    for end in ends:
+        assert grant(CLIENT, grants.first(CLIENT), access_token="t0k", **end) == Token("t0k", None)
+
+
+@pytest.mark.parametrize(
+    ("account", "form", "told", "kept"),
+    [
+        (CLIENT, grants.first(CLIENT), "new", None),
+        (OF_PARTNER, EXCHANGE, "new", None),
+        (USER, grants.first(USER), "new", "new"),
+        (USER, grants.first(USER), None, None),
+        (ASSERTED, grants.first(ASSERTED), "new", "new"),
+        (SIGNED_IN, CODE, "new", "new"),
+        (SIGNED_IN, REFRESH, "new", "new"),
+        (SIGNED_IN, REFRESH, None, "canary-token-refresh"),
+        (SIGNED_IN, REFRESH, "", "canary-token-refresh"),
+        (SIGNED_IN, REFRESH, "a\nb", "canary-token-refresh"),
+    ],
+)
+def test_what_renews_a_token_is_kept_where_it_is_of_use(
+    account: Account, form: Form, told: str | None, kept: str | None
+) -> None:
+    assert grant(account, form, access_token="t0k", refresh_token=told).refresh == kept
+
+
+# How it is refused
+
+WRONG_CLIENT = "The client id or its secret is wrong"
+SENTENCES = [
+    (CLIENT, grants.first(CLIENT), 400, "invalid_scope", "The cloud has nothing that this client may do"),
+    (CLIENT, grants.first(CLIENT), 401, "", WRONG_CLIENT),
+    (CLIENT, grants.first(CLIENT), 400, "unauthorized_client", "The cloud gives no access token to this client"),
+    (PARTNER, grants.first(PARTNER), 401, "invalid_client", WRONG_CLIENT),
+    (USER, grants.first(USER), 400, "invalid_scope", "The cloud has nothing that this user may do"),
+    (SIGNED_IN, REFRESH, 400, "invalid_grant", "The cloud no longer accepts the sign-in"),
+    (SIGNED_IN, REFRESH, 401, "", "The cloud no longer accepts the sign-in"),
+    (SIGNED_IN, REFRESH, 401, "invalid_client", WRONG_CLIENT),
+    (SIGNED_IN, REFRESH, 400, "unauthorized_client", "The cloud gives no access token to this client"),
+    (SIGNED_IN, CODE, 400, "invalid_grant", "The cloud does not accept this sign-in"),
+    (SIGNED_IN, CODE, 401, "", "The cloud does not accept this sign-in"),
+    (SIGNED_IN, CODE, 401, "invalid_client", WRONG_CLIENT),
+    (SIGNED_IN, CODE, 400, "unauthorized_client", "The cloud lets nobody sign in for this client"),
+    (SIGNED_IN, CODE, 400, "unsupported_grant_type", "The cloud lets nobody sign in for this client"),
+    (SIGNED_IN, CODE, 400, "invalid_scope", "The cloud does not let this client stay signed in"),
+    (SIGNED_IN, CODE, 400, "invalid_request", "The cloud gives no access token to this client"),
+    (ASSERTED, grants.first(ASSERTED), 400, "invalid_grant", "The cloud does not accept the assertion"),
+    (ASSERTED, grants.first(ASSERTED), 401, "", "The cloud does not accept the assertion"),
+    (ASSERTED, grants.first(ASSERTED), 401, "invalid_client", "The cloud wants an API client beside the user"),
+    (BOTH, grants.first(BOTH), 401, "", "The cloud does not accept the assertion, or the client id or its secret"),
+    (BOTH, grants.first(BOTH), 401, "invalid_client", WRONG_CLIENT),
+    (BOTH, grants.first(BOTH), 400, "invalid_scope", "The assertion does not reach this tenant"),
+    (BOTH, grants.first(BOTH), 400, "unsupported_grant_type", "The cloud gives no access token for an assertion"),
+    (BOTH, grants.first(BOTH), 400, "access_denied", "The cloud gives no access token to this client"),
+    (OF_PARTNER, EXCHANGE, 401, "invalid_client",
+     "The cloud does not accept the partner's token in exchange for a customer's"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("account", "form", "status", "code", "sentence"), SENTENCES)
+def test_each_way_to_be_wrong_has_its_sentence(
+    account: Account, form: Form, status: int, code: str, sentence: str
+) -> None:
+    with pytest.raises(wire.WrongCredential) as caught:
+        grant(account, form, status, **({"error": code} if code else {}))
+    told = f"{status} {code}".strip()
+    assert str(caught.value).startswith(f"{sentence} ({told})")
+    assert str(caught.value).endswith(".")
+    assert (caught.value.status, caught.value.code) == (status, code)
+    over = form in (CODE, REFRESH) and "sign-in" in sentence
+    assert isinstance(caught.value, SignInAgain) is over
+
+
+@pytest.mark.parametrize(
+    ("claims", "over"),
+    [
+        ({"exp": NOW}, True),
+        ({"exp": str(int(NOW) - 9)}, True),
+        ({"exp": NOW + 1}, False),
+        ({"exp": "soon"}, False),
+        ({}, False),
+        ([], False),
+    ],
+)
+def test_an_assertion_whose_time_is_over_is_told_from_a_wrong_one(claims: object, over: bool) -> None:
+    payload = urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    for assertion, told in (
+        (f"a.{payload}.c", over),
+        (f"a.{payload}", False),
+        ("a.\u00fc.c", False),
+        ("a.W1s.c", False),
+    ):
+        account = msgspec.structs.replace(ASSERTED, assertion=assertion)
+        with pytest.raises(wire.WrongCredential) as caught:
+            grant(account, grants.first(account), 400, error="invalid_grant")
+        assert ("The time of the assertion is over" in str(caught.value)) is told
+        assert ("does not accept the assertion" in str(caught.value)) is not told
+
+
+@pytest.mark.parametrize(("account", "form"), [(CLIENT, grants.first(CLIENT)), (SIGNED_IN, CODE), (SIGNED_IN, REFRESH)])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(400, wire.BadRequest), (403, wire.Forbidden), (404, wire.NotUnderstood), (405, wire.NotUnderstood)],
+)
+def test_what_oauth_has_no_word_for_is_named_as_for_any_request(
+    account: Account, form: Form, status: int, kind: type[CloudError]
+) -> None:
+    with pytest.raises(kind):
+        grant(account, form, status)
+
+
+@pytest.mark.parametrize(
+    ("account", "form"), [(SIGNED_IN, CODE), (SIGNED_IN, REFRESH), (BOTH, grants.first(BOTH)), (OF_PARTNER, EXCHANGE)]
+)
+def test_a_cloud_that_repeats_what_was_shown_is_not_quoted(account: Account, form: Form) -> None:
+    for secret in [value for value in form.fields.values() if "canary" in value]:
+        for said in (secret, quote_plus(secret), f"bad: {secret}!"):
+            with pytest.raises(wire.ServerFault) as caught:
+                grant(account, form, 500, error={"code": "Odd", "debug": {"msg": said}})
+            assert str(caught.value) == "The cloud failed (500)."
+    with pytest.raises(wire.ServerFault, match="Odd: harmless"):
+        grant(account, form, 500, error={"code": "Odd", "debug": {"msg": "harmless"}})
+
+
+# Against the simulator
+
+
+def test_a_signed_assertion_reads_the_tenant() -> None:
+    with running("quiet") as simulator:
+        account = Account(cloud=simulator.url, grant=Grant.JWT_BEARER, assertion=simulator.assertion())
+        now = simulator.wall
+        with closing(Client(account, now=now, monotonic=time.monotonic)) as client:
+            assert client.sites().items
+            assert client.scopes == ("dr_service::admin",)
+        over = msgspec.structs.replace(account, assertion=simulator.assertion(lifetime=-1))
+        with (
+            closing(Client(over, now=now, monotonic=time.monotonic)) as client,
+            pytest.raises(wire.WrongCredential, match="The time of the assertion is over"),
+        ):
+            client.sites()
+
+
+def test_a_credential_that_may_only_read_says_what_it_lacks_when_it_acts() -> None:
+    with running("quiet") as simulator:
+        reader = Account(cloud=simulator.url, client_id=simulator.reader_id, client_secret=simulator.reader_secret)
+        with closing(Client(reader, now=simulator.wall, monotonic=time.monotonic)) as client:
+            assert client.scopes is None
+            server = next(one for one in client.servers().items if one.type == "RECOVERY")
+            assert client.scopes == ("protection::readonly",)
+            lacking = {}
+            for act in (client.start_failover_test, client.start_failover_prod, client.stop_failover):
+                answer = act(server.uuid).answer
+                assert isinstance(answer, wire.Refused)
+                lacking[act.__name__] = answer.lacks
+    assert lacking == {
+        "start_failover_test": "this credential lacks dr_service::admin or dr::support_operator",
+        "start_failover_prod": "this credential lacks dr_service::admin",
+        "stop_failover": "this credential lacks dr_service::admin or dr::support_operator",
+    }
+
+
+def test_a_credential_that_may_not_even_read_says_so() -> None:
+    with running("quiet") as simulator:
+        simulator.issuer.scopes = frozenset()
+        account = Account(cloud=simulator.url, client_id=simulator.client_id, client_secret=simulator.client_secret)
+        with closing(Client(account, now=simulator.wall, monotonic=time.monotonic)) as client:
+            for read in (client.sites, client.servers, lambda: client.site(TENANT)):
+                with pytest.raises(wire.Forbidden) as caught:
+                    read()
+                assert str(caught.value).startswith(
+                    "The cloud refused: this credential lacks dr_service::admin, dr::support_operator or "
+                    "protection::readonly (403 "
+                )
