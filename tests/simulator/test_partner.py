@@ -119,6 +119,11 @@ def test_a_customers_token_ends_with_the_partners(simulator: Simulator, bearer: 
 
 def test_a_customers_token_dies_with_the_partners(simulator: Simulator, bearer: str) -> None:
     token = of_customer(simulator, bearer, next(iter(simulator.worlds)))
+    above = simulator.issuer.directory.clients[2].tenant
+    simulator.force_customer(above, enabled=False)
+    assert ask(simulator, SITES, token)[0] == 401
+    simulator.force_customer(above, enabled=True)
+    assert ask(simulator, SITES, token)[0] == 200
     simulator.force_client(simulator.partner_id, revoke="access")
     assert ask(simulator, SITES, token)[0] == 401
 
