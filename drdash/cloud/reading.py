@@ -1,5 +1,5 @@
 """From an item's JSON to its record, and tolerant: a value that is not listed survives as it came, a field of the wrong
-type reads as absent, and only an item without a ``uuid`` is refused.
+type reads as absent (but a task blocks whatever its name is), and only an item without a ``uuid`` is refused.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ def server(item: bytes | msgspec.Raw) -> Server:
         type=_word(ServerType, it, "type"),
         status=_word(ServerStatus, it, "status"),
         site_uuid=_text(it, "site_uuid"),
-        task_uuid=_text(it, "task_uuid"),
+        task_uuid=_task(it.get("task_uuid")),
         public_ip=_text(it, "public_ip"),
         created_at=_time(it, "created_at"),
         vm=_vm(_object(it, "vm")),
@@ -140,6 +140,11 @@ def _whole(it: Mapping[str, Any], name: str) -> int | None:
 def _number(it: Mapping[str, Any], name: str) -> float | None:
     value = it.get(name)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _task(value: Any) -> str:
+    """A task whose name cannot be read runs all the same: it must block like any other."""
+    return "" if value is None else _clean(value) if isinstance(value, str) else _as_text(value)
 
 
 def _word(kind: type[_Word], it: Mapping[str, Any], name: str) -> _Word | None:

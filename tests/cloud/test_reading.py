@@ -177,13 +177,16 @@ def test_a_link_of_an_issue_is_absent_or_what_came_but_never_lost() -> None:
 
 
 def test_a_field_of_the_wrong_type_reads_as_absent() -> None:
-    odd = server(
-        name=7, status=["STAND_BY"], task_uuid={}, vm="big", recovery=[], created_at="yesterday", rpo=5, public_ip=None
-    )
+    odd = server(name=7, status=["STAND_BY"], vm="big", recovery=[], created_at="yesterday", rpo=5, public_ip=None)
 
-    assert (odd.name, odd.status, odd.task_uuid, odd.vm, odd.resource_id) == ("", None, "", None, "")
+    assert (odd.name, odd.status, odd.vm, odd.resource_id) == ("", None, None, "")
     assert (odd.created_at, odd.rpo, odd.public_ip, odd.automated_test) == (None, None, "", None)
     assert site(default="yes", deleted_at=0).default is None
+
+
+def test_a_task_whose_name_cannot_be_read_runs_all_the_same() -> None:
+    odd: list[object] = [7, {}, [], False, " ", "x", None, ""]
+    assert [bool(server(task_uuid=name).task_uuid) for name in odd] == [True] * 6 + [False] * 2
 
 
 @pytest.mark.parametrize(
