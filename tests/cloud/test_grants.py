@@ -104,7 +104,8 @@ def test_nothing_that_is_secret_shows_in_a_form() -> None:
     ],
 )
 def test_a_token_tells_its_scopes_where_the_cloud_does(told: object, scopes: tuple[str, ...] | None) -> None:
-    token = grant(CLIENT, grants.first(CLIENT), access_token="t0k", **({} if told is None else {"scope": told}))
+    more: dict[str, Any] = {} if told is None else {"scope": told}
+    token = grant(CLIENT, grants.first(CLIENT), access_token="t0k", **more)
     assert token.scopes == scopes
 
 
