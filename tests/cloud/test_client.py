@@ -555,3 +555,26 @@ def test_what_is_not_a_path_reaches_nobody(cloud: RawCloud, client: Client, path
     with pytest.raises(wire.NotSent, match="not a path"):
         client.beside(path, deadline=5)
     assert cloud.requests == []
+
+
+@pytest.mark.parametrize("status", [200, 201, 301, 302, 303, 305, 307, 308, 401])
+@pytest.mark.parametrize(
+    "location",
+    ["{url}/", "{url}/api/dr/v2/servers", "//127.0.0.1:{port}/", "\\\\127.0.0.1:{port}\\", "http:/\\127.0.0.1:{port}"],
+)
+def test_no_answer_leads_to_another_host(cloud: RawCloud, client: Client, status: int, location: str) -> None:
+    with closing(RawCloud()) as other:
+        to = location.format(url=other.url, port=other.port)
+        names = ("Location", "Content-Location", "Refresh: 0; url=", "Link")
+        answer = reply(status, b"", *[name + to if "=" in name else f"{name}: {to}" for name in names])
+        cloud.answers = [answer] * 8
+        for read in (client.servers, lambda: client.site(SERVER)):
+            with pytest.raises(wire.CloudError):
+                read()
+        client.beside("/bc/api/x", deadline=5)
+        assert not isinstance(client.stop_failover(SERVER).answer, wire.Accepted)
+        cloud.tokens = [answer]
+        with closing(Client(account_of(cloud), now=time.time, monotonic=time.monotonic)) as another:
+            with pytest.raises(wire.CloudError):
+                another.ready()
+        assert (other.connections, other.requests) == (0, [])
