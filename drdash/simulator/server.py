@@ -47,12 +47,12 @@ class _Handler(BaseHTTPRequestHandler):
         if request.path.startswith(control.PREFIX):
             self._send(control.respond(request, self.server.simulator, self.client_address[0]))
             return
-        fault = self.server.simulator.receive(request, self.number)
+        fault, release = self.server.simulator.receive(request, self.number)
         try:
             if fault is None:
                 self._send(self.server.simulator.respond(request))
             else:
-                self._fail(fault, request)
+                self._fail(fault, request, release)
         except OSError:
             self.close_connection = True  # the client went away
 
@@ -72,13 +72,13 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         return Request(method=self.command, path=unquote(path), query=query, headers=headers, body=body)
 
-    def _fail(self, fault: Fault, request: Request) -> None:
+    def _fail(self, fault: Fault, request: Request, release: threading.Event) -> None:
         simulator = self.server.simulator
         if fault.kind in WRONG:
             request = replace(request, wrong=fault.kind)
         response = simulator.respond(request) if fault.takes_effect else None
         if fault.kind == "hang":
-            simulator.hang(fault.seconds)
+            release.wait(fault.seconds)
             if simulator.stopped.is_set():
                 self._reset()
             else:

@@ -213,8 +213,8 @@ class Simulator:
             raise KeyError(client_id)
         return client.secret
 
-    def receive(self, request: Request, connection: int) -> Fault | None:
-        """Note the request; the fault that it meets, if any."""
+    def receive(self, request: Request, connection: int) -> tuple[Fault | None, threading.Event]:
+        """Note the request; the fault that it meets, if any, and what lets it go on if it is to hang."""
         body = request.body.decode("utf-8", "replace")
         if request.path.startswith(idp.PREFIX):
             grant = parse_qs(body).get("grant_type", [""])[0]
@@ -236,7 +236,7 @@ class Simulator:
             )
             self._received.append(received)
             self._arrival.notify_all()
-            return fault
+            return fault, self._release
 
     def respond(self, request: Request) -> Response:
         with self.lock:
@@ -249,11 +249,6 @@ class Simulator:
                 world = World(now=now)
             world.advance(now)
             return routes.respond(asked, world, self.issuer, wall=self.wall())
-
-    def hang(self, seconds: float | None) -> None:
-        with self.lock:
-            release = self._release
-        release.wait(seconds)
 
     def stop(self) -> None:
         self.stopped.set()

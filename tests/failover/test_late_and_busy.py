@@ -106,10 +106,12 @@ def test_a_token_that_cannot_be_had_after_the_read_is_asked_for_before_the_claim
 def test_a_right_that_ended_while_the_cloud_was_read_stops_the_action(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server
 ) -> None:
+    simulator.forget_requests()
     simulator.fail("hang", method="GET", path="/servers")
     with ThreadPoolExecutor(1) as other:
         clicked = other.submit(in_a_thread, bob, tenant, server)
         assert simulator.arrived(method="GET", path=f"/sites/{server.site_uuid}")
+        assert simulator.arrived(method="GET", path="/servers")
         Membership.objects.filter(user=bob).update(role=Role.VIEWER)
         simulator.release()
         action = clicked.result()
@@ -122,10 +124,12 @@ def test_a_right_that_ended_while_the_cloud_was_read_stops_the_action(
 def test_a_tenant_that_was_disarmed_while_the_cloud_was_read_sends_nothing(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server, change: dict[str, bool], code: str
 ) -> None:
+    simulator.forget_requests()
     simulator.fail("hang", method="GET", path="/servers")
     with ThreadPoolExecutor(1) as other:
         clicked = other.submit(in_a_thread, bob, tenant, server)
         assert simulator.arrived(method="GET", path=f"/sites/{server.site_uuid}")
+        assert simulator.arrived(method="GET", path="/servers")
         Tenant.objects.filter(pk=tenant.pk).update(**change)
         simulator.release()
         if code:

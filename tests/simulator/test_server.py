@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from drdash.simulator.answers import Request
 from drdash.simulator.faults import KINDS, Kind
 from drdash.simulator.server import running
 from drdash.simulator.simulation import CLIENT_SECRET, Simulator
@@ -146,6 +147,13 @@ def test_a_request_that_hangs_goes_on_when_released(simulator: Simulator, client
     simulator.clear_faults()
     thread.join(10)
     assert answers == [202]
+
+
+def test_a_release_reaches_what_has_arrived_and_does_not_hang_yet(simulator: Simulator) -> None:
+    simulator.fail("hang")
+    _, release = simulator.receive(Request(method="GET", path="/"), 1)
+    simulator.release()
+    assert release.is_set()
 
 
 def test_a_simulator_that_stops_lets_nothing_hang(remote: Server) -> None:
