@@ -20,8 +20,9 @@ from drdash.tenants import access
 from drdash.tenants.access import Reach
 from drdash.tenants.models import Credential
 from drdash.tenants.roles import Role
-from drdash.web import finding, rows
+from drdash.web import finding, news, rows
 from drdash.web.finding import Found
+from drdash.web.pauses import pauses_of
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -90,15 +91,18 @@ def page(
 ) -> HttpResponse:
     """A whole page. ``topics``: what its stream carries beside the tenants' health."""
     credentials = {tenant.credential_id: tenant.credential for tenant in frame.reach.tenants.values()}
+    pauses = pauses_of(frame.reach.tenants.values())
     around = {
         "healths": [
-            rows.health(tenant, frame.estates[pk], frame.live, stale=frame.stale[pk])
+            rows.health(tenant, frame.estates[pk], frame.live, stale=frame.stale[pk], pauses=pauses)
             for pk, tenant in frame.reach.tenants.items()
         ],
         "badges": sorted({_badge(credential) for credential in credentials.values()}),
         "many_tenants": len(frame.reach.tenants) > 1,
         "now": timezone.now(),
         "store_away": not replica().reachable,
+        "keeps": request.user.is_superuser or Role.ADMIN in frame.reach.roles.values(),
+        "news": news.told() if request.user.is_superuser else [],
         "stream": f"/events/?{urlencode({'topics': ','.join(topics)})}",
     }
     return unkept(render_template(request, template, {**around, **context}, status=status))

@@ -5,7 +5,7 @@ what it is made of. Ages tick in the browser; ``stale`` is what the server alrea
 """
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from django.template.loader import get_template
@@ -20,6 +20,7 @@ from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
 from drdash.web import buttons, cards, facts
 from drdash.web.actioncards import action_card, stamp
+from drdash.web.pauses import Pause, pauses_of
 from drdash.web.wording import action_name
 
 RECENT = 10
@@ -117,8 +118,16 @@ def action_panel(action: Action) -> str:
     return _once(key, lambda: _draw("actions/_panel.html", {"card": action_card(action)}))
 
 
-def health(owner: Tenant, estate: Estate, live: dict[tuple[int, str], Action], *, stale: bool | None = None) -> str:
-    """How fresh a tenant's data is, and what everyone has to know of it on every page."""
+def health(
+    owner: Tenant,
+    estate: Estate,
+    live: dict[tuple[int, str], Action],
+    *,
+    stale: bool | None = None,
+    pauses: Mapping[int, Pause] | None = None,
+) -> str:
+    """How fresh a tenant's data is, and what everyone has to know of it on every page. ``pauses``: if read already."""
+    pause = (pauses_of([owner]) if pauses is None else pauses).get(owner.pk)
     late = _stale(estate, stale)
     production = [seen for seen in estate.servers.values() if cards.in_production(seen.record)]
     production.sort(key=lambda seen: seen.record.name)
@@ -127,6 +136,7 @@ def health(owner: Tenant, estate: Estate, live: dict[tuple[int, str], Action], *
         "health",
         estate.tenant,
         owner.name,
+        (owner.paused, pause, owner.vanished_at, owner.armed),
         late,
         estate.health,
         tuple((seen.record.key, seen.record.name) for seen in production),
@@ -137,6 +147,10 @@ def health(owner: Tenant, estate: Estate, live: dict[tuple[int, str], Action], *
         context = {
             "name": owner.name,
             "health": estate.health,
+            "paused": owner.paused,
+            "pause": pause,
+            "vanished_at": owner.vanished_at,
+            "armed": owner.armed,
             "production": [
                 {"name": cards.name_of(s.record), "url": buttons.server_url(s.record.uuid)} for s in production
             ],
