@@ -3,7 +3,12 @@
 ``own`` and ``evil`` are origins (``http://127.0.0.1:8000``); whoever connects to ``evil`` was led astray.
 """
 
+import socket
+import threading
+from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
+
+import pytest
 
 SCHEMES = (
     "", "//", "/", "http:", "http:/", "http:///", "http:////", "https://", "ftp://", "file://", "ws://", "gopher://",
@@ -53,3 +58,41 @@ def hrefs(own: str, evil: str, api: str = "/bc/api/vault_manager/v1/backups") ->
         quote(own + api, safe="/:")[4:],
     ]
     return list(dict.fromkeys(made))
+
+
+class Elsewhere:
+    """Another host: it counts who calls, and says nothing."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._calls = threading.Semaphore(0)
+        self.calls = 0
+        self._thread = threading.Thread(target=self._count, daemon=True)
+        self._thread.start()
+
+    def called(self) -> bool:
+        """Wait for a call that nobody waited for yet."""
+        return self._calls.acquire(timeout=5)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+    def _count(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            connection.close()
+            self.calls += 1
+            self._calls.release()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Elsewhere]:
+    host = Elsewhere()
+    yield host
+    host.close()

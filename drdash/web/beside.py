@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from drdash.clock import boot_seconds
 from drdash.cloud.errors import CloudError, Forbidden, NotFound, TooManyRequests
+from drdash.cloud.neighbours.screenshots import LARGEST
 from drdash.cloud.transport import Reply
 from drdash.estate.waiting import waits
 from drdash.tenants.connect import client_of
@@ -49,6 +50,12 @@ TASKS = Neighbour(
     "the progress of tasks",
     "The right to see tasks would add it (urn:acronis.com::task_manager::viewer).",
     1024 * 1024,
+)
+SCREENSHOTS = Neighbour(
+    "screenshots",
+    "The right to read disaster recovery would add them "
+    "(dr_service::admin, dr::support_operator or protection::readonly).",
+    LARGEST,
 )
 
 

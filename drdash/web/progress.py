@@ -2,7 +2,6 @@
 asked of the cloud once for all who look. It changes nothing: an action's state comes from its server alone.
 """
 
-import threading
 from datetime import timedelta
 
 import msgspec
@@ -12,7 +11,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from drdash.clock import boot_seconds
 from drdash.cloud.neighbours import tasks as manager
 from drdash.cloud.neighbours.tasks import Task
 from drdash.failover.models import Action
@@ -21,6 +19,7 @@ from drdash.web import beside
 from drdash.web.beside import Trouble
 from drdash.web.buttons import server_url
 from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept
+from drdash.web.kept import Kept
 from drdash.web.points import span
 from drdash.web.taskwords import ERROR, RESULT, STATE
 from drdash.web.wording import Look, look_of
@@ -31,9 +30,20 @@ KEPT = 1000
 RUNNING_SECONDS, PASSING_SECONDS, REFUSED_SECONDS, OVER_SECONDS = 3.0, 10.0, 60.0, 3600.0
 
 _Told = Task | Trouble | None
-_kept: dict[tuple[int, str], tuple[float, _Told]] = {}
-_asking: set[tuple[int, str]] = set()
-_lock = threading.Lock()
+
+
+def _good_for(answer: _Told) -> float:
+    match answer:
+        case Task():
+            return OVER_SECONDS if answer.over else RUNNING_SECONDS
+        case Trouble(passing=True):
+            return PASSING_SECONDS
+    return REFUSED_SECONDS
+
+
+kept: Kept[_Told] = Kept(
+    good_for=_good_for, meanwhile=Trouble("The cloud is being asked for it.", passing=True), most=KEPT
+)
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -73,41 +83,11 @@ def of_server(request: HttpRequest, uuid: str) -> HttpResponse:
 
 def told(tenant: Tenant, uuid: str) -> _Told:
     """What the task manager says of a task, a few seconds old at most; None: it does not know it."""
-    key, now = (tenant.pk, uuid.lower()), boot_seconds()
-    with _lock:
-        known = _kept.get(key)
-        if known and now - known[0] < _good_for(known[1]):
-            return known[1]
-        if key in _asking:
-            return known[1] if known else Trouble("The cloud is being asked for it.", passing=True)
-        _asking.add(key)
-    try:
-        asked_at = timezone.now().timestamp()
-        answer = beside.ask(tenant, beside.TASKS, lambda get: manager.read(uuid, get, now=asked_at))
-        with _lock:
-            _kept.pop(key, None)
-            _kept[key] = boot_seconds(), answer
-            while len(_kept) > KEPT:
-                del _kept[next(iter(_kept))]
-    finally:
-        with _lock:
-            _asking.discard(key)
-    return answer
-
-
-def forget() -> None:
-    """Drop what is kept."""
-    with _lock:
-        _kept.clear()
-
-
-def _good_for(answer: _Told) -> float:
-    match answer:
-        case Task():
-            return OVER_SECONDS if answer.over else RUNNING_SECONDS
-        case Trouble(passing=True):
-            return PASSING_SECONDS
-    return REFUSED_SECONDS
+    now = timezone.now().timestamp()
+    return kept.get(
+        (tenant.pk, uuid.lower()),
+        lambda: beside.ask(tenant, beside.TASKS, lambda get: manager.read(uuid, get, now=now)),
+    )
 
 
 def _answer(request: HttpRequest, tenant: Tenant, uuids: tuple[str, ...], back: str, frame: Frame) -> HttpResponse:

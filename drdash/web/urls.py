@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from drdash.web import dialogs, journal, pages, people, points, probes, progress
+from drdash.web import dialogs, journal, pages, people, points, probes, progress, screenshots
 
 # Ids may be anything, a slash included: what is behind them is matched first.
 urlpatterns = [
@@ -11,6 +11,8 @@ urlpatterns = [
     path("servers/jump/", pages.jump, name="jump"),
     path("servers/<path:uuid>/actions/<str:kind>/", dialogs.dialog, name="dialog"),
     path("servers/<path:uuid>/tasks/", progress.of_server, name="server_tasks"),
+    path("servers/<path:uuid>/screenshot/", screenshots.shown, name="screenshot"),
+    path("servers/<path:uuid>/screenshot/<str:size>/", screenshots.picture, name="picture"),
     path("servers/<path:uuid>/recovery-points/", points.points, name="recovery_points"),
     path("servers/<path:uuid>/", pages.server, name="server"),
     path("actions/", journal.actions, name="actions"),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drdash.cloud import wire
@@ -16,6 +16,7 @@ from drdash.cloud.neighbours.points import Points
 from drdash.cloud.transport import Reply
 from tests.cloud.conftest import TOKEN, RawCloud, reply
 from tests.hostile import hrefs
+from tests.sizes import cases, sized
 
 OWN = "https://cloud.example.com"
 PATH = "/bc/api/vault_manager/v1/backups?order=desc(created)&resourceId=a-1"
@@ -44,11 +45,7 @@ def test_there_are_more_than_150_hostile_links() -> None:
 
 @pytest.mark.parametrize("api", [links.BACKUPS, links.ANY_API])
 def test_no_hostile_link_is_followed(api: Any) -> None:
-    followed = [one for one in HOSTILE if links.own_path(one, "http://127.0.0.1:8000", api=api)]
-    allowed = (
-        {"/api/2/idp/token", "/api/2/idp/authorize?x=/api/vault_manager/v1/backups"} if api is links.ANY_API else ()
-    )
-    assert sorted(followed) == sorted(f"http://127.0.0.1:8000{one}" for one in allowed)
+    assert [one for one in HOSTILE if links.own_path(one, "http://127.0.0.1:8000", api=api)] == []
 
 
 @pytest.mark.parametrize("start", [OWN, "HTTPS://Cloud.Example.com", f"{OWN}:443", "https://cloud.example.com."])
@@ -150,7 +147,10 @@ def test_a_second_page_that_fails_leaves_the_first() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*IDS, "created", "size", "items"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*IDS, "created", "size", "items"]), inner)
+    ),
+    max_leaves=6,
 )
 FIELDS = st.sampled_from(
     [*IDS, "created", "size", "type", "deleted", "malware_assessment_result", "failover_check_info", "error"]
@@ -158,7 +158,8 @@ FIELDS = st.sampled_from(
 ITEMS = st.dictionaries(FIELDS, JSON).map(lambda given: {**IDS, **given}) | JSON
 
 
-@given(st.binary() | st.lists(ITEMS).map(lambda items: json.dumps({"items": items}).encode()))
+@settings(sized, max_examples=cases(60, full=20_000))
+@given(st.binary() | st.lists(ITEMS, max_size=3).map(lambda items: json.dumps({"items": items}).encode()))
 def test_any_body_is_a_list_or_a_named_error(body: bytes) -> None:
     try:
         found = points.read(PATH, answered(body), now=0)

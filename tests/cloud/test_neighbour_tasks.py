@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drdash.cloud import wire
 from drdash.cloud.neighbours import tasks
 from drdash.cloud.neighbours.tasks import Task, TaskResult, TaskState
 from drdash.cloud.transport import Reply
+from tests.sizes import cases, sized
 
 UUID = "74a662f8-6fab-4003-8e84-93e6c9996846"
 
@@ -91,13 +92,17 @@ def test_a_time_left_that_is_none_is_not_told(left: Any) -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["code", "error", "current", "total"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["code", "error", "current", "total"]), inner)
+    ),
+    max_leaves=6,
 )
 FIELDS = st.sampled_from(["uuid", "state", "result", "progress", "startedAt", "completedAt"])
 ITEMS = st.dictionaries(FIELDS, JSON).map(lambda given: {"uuid": UUID, **given}) | JSON
 
 
-@given(st.binary() | st.lists(ITEMS).map(lambda items: json.dumps({"items": items}).encode()))
+@settings(sized, max_examples=cases(60, full=20_000))
+@given(st.binary() | st.lists(ITEMS, max_size=3).map(lambda items: json.dumps({"items": items}).encode()))
 def test_any_body_is_a_task_or_none_or_a_named_error(body: bytes) -> None:
     try:
         found = tasks.read(UUID, lambda _: Reply(status=200, headers={}, body=body), now=0)

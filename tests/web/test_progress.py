@@ -21,9 +21,9 @@ MANAGER = "/task_manager/"
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
-    progress.forget()
+    progress.kept.forget()
     yield
-    progress.forget()
+    progress.kept.forget()
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_result_that_nobody_knows_is_not_green(bob: User, started: Action, sim
 
 def test_what_a_task_says_changes_no_action(bob: User, started: Action, simulator: Simulator) -> None:
     for code in ("ok", "error", "cancelled"):
-        progress.forget()
+        progress.kept.forget()
         item = '{"items": [{"uuid": "%s", "state": "completed", "result": {"code": "%s"}}]}'
         simulator.fail("answer", path=MANAGER, body=item % (started.task_uuid, code))
         of(bob, started)
@@ -130,11 +130,11 @@ def test_a_running_task_is_asked_for_again_when_its_answer_is_old(
 def test_while_one_asks_the_others_do_not_wait(
     tenant: Tenant, bob: User, started: Action, simulator: Simulator
 ) -> None:
-    progress._asking.add((tenant.pk, started.task_uuid.lower()))
+    progress.kept._asking.add((tenant.pk, started.task_uuid.lower()))
     try:
         html = of(bob, started)
     finally:
-        progress._asking.clear()
+        progress.kept._asking.clear()
     assert "is being asked" in html
     assert 'hx-trigger="every 15s"' in html
     assert asked(simulator) == 0
@@ -166,7 +166,7 @@ def test_a_refusal_is_told_in_words(
 def test_nothing_is_asked_before_its_time(bob: User, started: Action, simulator: Simulator) -> None:
     simulator.fail("429", path=MANAGER, retry_after=40)
     of(bob, started)
-    progress.forget()
+    progress.kept.forget()
     assert "40 s more" in of(bob, started)
     assert asked(simulator) == 1
 

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from drdash.cloud.account import BadAddress, root
 
 BACKUPS = re.compile(r"(?:/bc)?/api/vault_manager(?:/[A-Za-z0-9_-]+)+")
-ANY_API = re.compile(r"(?:/bc)?/api(?:/(?!\.)[A-Za-z0-9._~-]+)+")
+# Where a screenshot may be: any API but the one that gives tokens.
+ANY_API = re.compile(r"(?:/bc)?/api(?!/2/idp/)(?:/(?!\.)[A-Za-z0-9._~-]+)+")
 _ORIGIN = re.compile(r"(?i:https?)://[^/?#@\\\s]+(?=/)")
 _QUERY = re.compile(r"[A-Za-z0-9._~:@!$'()*+,;=/?%&-]*")
 
