@@ -125,13 +125,12 @@ class Tokens:
             self._lock.release()
 
     def forget(self, token: Token) -> None:
-        """The cloud refused this token: the next call fetches another, or finds another's newer one."""
-        with self._lock:
-            self._refused = token.text
-            try:
-                self._shelf.forget(self._place, token)
-            except ShelfAway:
-                pass  # this process knows, the others will learn it themselves
+        """The cloud refused this token: the next call has another. Waits for nobody."""
+        self._refused = token.text
+        try:
+            self._shelf.forget(self._place, token)
+        except ShelfAway:
+            pass  # this process knows, the others will learn it themselves
 
     def _good(self, token: Token | None, refused: Token | None) -> Token | None:
         if token is None or token.text in {"", self._refused} or (refused and token.text == refused.text):

@@ -40,6 +40,7 @@ class Board(Memory):
         self.keeping = threading.Event()
         self.may_keep = threading.Event()
         self.may_keep.set()
+        self.claimed = threading.Event()  # by someone who may not have it
 
     def read(self, tenant: str) -> Token | None:
         self._there()
@@ -62,6 +63,8 @@ class Board(Memory):
     def renewing(self, tenant: str) -> Iterator[bool]:
         self._there()
         with super().renewing(tenant) as ours:
+            if not ours:
+                self.claimed.set()
             yield ours
 
     def _there(self) -> None:
@@ -218,6 +221,19 @@ def test_a_refused_token_does_not_take_anothers_newer_one_along(cloud: RawCloud)
     first.tokens.forget(one)
     assert first() == two
     assert len(at.forms) == 2
+
+
+def test_to_forget_a_token_waits_for_no_renewal(cloud: RawCloud) -> None:
+    at = installed(cloud)
+    process, one = at.process(), Token("one", None)
+    at.shelf.keep("", one)
+    with ThreadPoolExecutor(1) as threads:
+        with at.shelf.renewing(""):
+            renewing = threads.submit(process, one)
+            assert at.shelf.claimed.wait(10)
+            process.tokens.forget(one)
+        assert renewing.result() != one
+    assert len(at.forms) == 1
 
 
 # What renews a token
