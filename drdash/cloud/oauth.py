@@ -219,16 +219,14 @@ class Tokens:
         with Deadline(min(FETCH_SECONDS, deadline.left), self._monotonic) as until:
             if place and account.of_partner:
                 return self._exchanged(until)
-            if account.grant is Grant.CLIENT_CREDENTIALS or refresh in {None, self._spent}:
-                refresh = None
-            if refresh is not None:
+            if refresh is not None and refresh != self._spent:
                 try:
                     return self._ask(grants.refresh(account, refresh), until)
                 except (WrongCredential, BadRequest, Forbidden) as error:
-                    if account.grant is Grant.AUTHORIZATION_CODE and not isinstance(error, SignInAgain):
-                        raise
-                    self._spent = refresh
-                    if account.grant is Grant.AUTHORIZATION_CODE:
+                    only_way = account.grant is Grant.AUTHORIZATION_CODE
+                    if isinstance(error, SignInAgain) or not only_way:
+                        self._spent = refresh
+                    if only_way:
                         raise
             return self._ask(grants.first(account), until)
 
