@@ -15,7 +15,7 @@ from pathlib import Path
 from drdash.supervisor import Program
 
 PYTHON = [sys.executable, "-u", "-m"]
-POLLS_AT_ONCE = 16
+POLLS_AT_ONCE = 96
 ALONE = ["--without-gossip", "--without-mingle", "--without-heartbeat"]  # workers need not know each other
 
 

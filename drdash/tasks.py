@@ -2,23 +2,31 @@
 
 import random
 import time
+from collections import defaultdict
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from drdash.celery import app
 from drdash.cloud.errors import CloudError
-from drdash.estate import polling
-from drdash.estate.store import StoreAway, store
+from drdash.estate import breaker, clients, polling
+from drdash.estate.plans import plans
+from drdash.estate.store import StoreAway
 from drdash.failover import following
-from drdash.tenants.connect import client_of
+from drdash.startup import POLLS_AT_ONCE
 from drdash.tenants.models import Tenant
 from drdash.tenants.secrets import Unopenable
 
 # A tenant that was handed out is not handed out again for so long, unless its pass plans otherwise.
-HANDED_OUT_SECONDS = 5
+HANDED_OUT = timedelta(seconds=5)
+# Of the worker's threads these are never given to passes: the tick is one of the worker's tasks too.
+SPARE = 4
+# A tenant that its partner lists no more may come back.
+VANISHED = timedelta(hours=1)
 
 
 @app.task(name="drdash.tick")
@@ -26,37 +34,70 @@ def tick() -> None:
     """Hand out the tenants whose pass is due, and let time speak about the actions that are under way."""
     now = timezone.now()
     following.sweep(now)
-    enabled = list(Tenant.objects.filter(enabled=True).values_list("pk", flat=True))
     try:
-        for tenant in store().due(enabled, now=now):
-            store().plan(tenant, now + timedelta(seconds=HANDED_OUT_SECONDS))
-            poll.apply_async((tenant,), expires=HANDED_OUT_SECONDS)
+        for tenant in hand_out(now):
+            poll.apply_async((tenant,), expires=HANDED_OUT.total_seconds())
     except (StoreAway, OperationalError):
         return  # the broker is the same Redis: the worker itself says that it is away
+
+
+def hand_out(now: datetime) -> list[int]:
+    """The tenants to be read now; each is given out once. Raises StoreAway."""
+    watched = Tenant.objects.filter(enabled=True, paused=False)
+    rows = watched.values_list("pk", "credential__cloud", "credential__changed_at")
+    cloud_of = {tenant: cloud for tenant, cloud, _ in rows}
+    interval = timedelta(seconds=settings.POLL_SECONDS)
+    due: dict[str, list[int]] = {cloud: [] for cloud in cloud_of.values()}
+    for tenant in plans().due({tenant: changed_at for tenant, _, changed_at in rows}, now=now):
+        due[cloud_of[tenant]].append(tenant)
+    if not any(due.values()):
+        return []
+    tries = plans().tries(due)
+    under_way: dict[str, set[int]] = defaultdict(set)
+    for tenant in plans().under_way(list(cloud_of)):
+        under_way[cloud_of[tenant]].add(tenant)
+    may = {cloud: breaker.turns(tries[cloud], due[cloud], now=now, interval=interval) for cloud in due}
+    chosen = breaker.shared_out(may, under_way, tries, most=POLLS_AT_ONCE - SPARE)
+    plans().plan(chosen, now + HANDED_OUT, now=now)
+    for cloud in {cloud_of[tenant] for tenant in chosen}:
+        if tries[cloud].down(now=now, interval=interval):
+            plans().note_scout(cloud, at=now)
+    return chosen
 
 
 @app.task(name="drdash.poll")
 def poll(tenant_id: int) -> None:
     """One pass over one tenant."""
-    one_pass(tenant_id, pause=time.sleep)
+    try:
+        one_pass(tenant_id, pause=time.sleep)
+    finally:
+        connection.close()  # there are more threads than a database has connections
 
 
-def one_pass(tenant_id: int, *, pause: Callable[[float], None]) -> None:
+def one_pass(
+    tenant_id: int,
+    *,
+    pause: Callable[[float], None],
+    now: polling.Now = timezone.now,
+    through: clients.Clients = clients.own,
+) -> None:
     """The tenant's estate into the store, and what was read as evidence for its actions. ``pause``: between tries."""
-    tenant = Tenant.objects.select_related("credential").filter(pk=tenant_id, enabled=True).first()
+    tenant = Tenant.objects.select_related("credential").filter(pk=tenant_id, enabled=True, paused=False).first()
     if tenant is None:
         return
     try:
         try:
-            client = client_of(tenant)
+            client = through.reader(tenant)
         except (Unopenable, CloudError) as error:
-            polling.fail(tenant_id, error, now=timezone.now)
+            polling.fail(tenant_id, error, now=now)
             return
+        way = polling.Way(tenant.credential.cloud, client, through.hold(tenant), tenant.credential.changed_at)
         watched = following.watched(tenant_id)
-        read = polling.run_pass(
-            tenant_id, client, watched=watched, now=timezone.now, pause=pause, jitter=random.random()
-        )
+        connection.close()  # a pass may take two minutes, and needs no database
+        read = polling.run_pass(tenant_id, way, watched=watched, now=now, pause=pause, jitter=random.random())
+        if tenant.vanished_at is not None:
+            plans().plan([tenant_id], now() + VANISHED, now=now())
     except StoreAway:
         return
     if read is not None:
-        following.observe(tenant_id, read.servers, started=read.started, now=timezone.now())
+        following.observe(tenant_id, read.servers, started=read.started, now=now())

@@ -10,11 +10,11 @@ import pytest
 from django.contrib.auth.models import User
 
 from drdash.cloud.records import Server
-from drdash.estate import aside
+from drdash.estate import aside, clients, waiting
+from drdash.estate.plans import plans
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import Change, Estate
 from drdash.estate.store import store
-from drdash.estate.waiting import waits
 from drdash.failover.guard import Kind, Sight, judge
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
@@ -34,8 +34,9 @@ def fresh_process(redis_url: str, transactional_db: None) -> Iterator[None]:
         aside.settle()
         replica.cache_clear()
         store.cache_clear()
-        connecting._clients.clear()
-        waits._until.clear()
+        plans.cache_clear()
+        clients.forget()
+        waiting.forget()
 
     forget()
     yield

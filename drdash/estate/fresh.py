@@ -2,16 +2,15 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from drdash.cloud.client import Client
-from drdash.cloud.errors import CloudError, NotFound, TooManyRequests
+from drdash.cloud.errors import CloudError, NotFound
 from drdash.cloud.records import Server, Site
 from drdash.estate.polling import Now
 from drdash.estate.snapshot import Read
-from drdash.estate.waiting import waits
 
 SECONDS = 8.0
 
@@ -38,21 +37,14 @@ class Fresh(msgspec.Struct, frozen=True):
         )
 
 
-def read_fresh(tenant: int, client: Client, known: Server, *, now: Now) -> Fresh:
+def read_fresh(client: Client, known: Server, *, now: Now) -> Fresh:
     """Read ``known`` and its site anew: GET /servers by its ``resource_id`` (all of them when it has none, or when the
     cloud ignores the filter), and GET /sites/{uuid}. Raises nothing for a cloud that fails; obeys a 429's wait."""
     started = now()
-    # At hand: nothing in an action waits for Redis.
-    if until := waits.until_at_hand(tenant, started):
-        seconds = round((until - started).total_seconds())
-        return Fresh(started, problem=f"The cloud asked to wait: {seconds} s more.")
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="fresh") as both:
         server_read = both.submit(_server, client, known)
         site_read = both.submit(_site, client, known)
     server, site = server_read.result(), site_read.result()
-    for error in (server, site):
-        if isinstance(error, TooManyRequests):
-            waits.hold(tenant, now() + timedelta(seconds=error.retry_after))
     if isinstance(server, CloudError):
         return Fresh(started, problem=f"The cloud could not be asked: {server}")
     # The site that was read may not be the one that the server names by now.

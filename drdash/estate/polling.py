@@ -10,7 +10,9 @@ import msgspec
 from django.conf import settings
 
 from drdash.cloud.client import Client, Patience
-from drdash.cloud.errors import CloudError, NotUnderstood, TooManyRequests
+from drdash.cloud.errors import CloudError, NotUnderstood, TooManyRequests, WrongCredential
+from drdash.estate.breaker import THE_CLOUDS
+from drdash.estate.plans import plans
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import (
     CLOCK_SKEW,
@@ -25,14 +27,19 @@ from drdash.estate.snapshot import (
     without_future,
 )
 from drdash.estate.store import store
-from drdash.estate.waiting import waits
+from drdash.estate.waiting import SharedHold
 
 log = logging.getLogger(__name__)
 
 PASS_SECONDS = 120.0
+# How long a tenant that failed is waited for, to see whether it answers again: one that hangs must not hold a thread.
+KNOCK_SECONDS = 10.0
 BUSY_SECONDS = 2.0
 RETRIES = 2
+# A try that hung for longer than that is not one that another a second later would mend.
+PATIENT_SECONDS = 20.0
 LONGEST_BACK_OFF = 60.0
+BARRED = timedelta(minutes=15)
 HALF_A_TICK = 0.5  # the clock ticks each second: without it every interval would wait for the tick after its end
 
 Now = Callable[[], datetime]
@@ -40,9 +47,16 @@ Pause = Callable[[float], None]
 Merge = Callable[[Estate], tuple[Estate, Change]]
 
 
-def run_pass(
-    tenant: int, client: Client, *, watched: Collection[str], now: Now, pause: Pause, jitter: float
-) -> Read | None:
+class Way(msgspec.Struct, frozen=True):
+    """How a tenant is reached. ``changed_at``: when its credential was last changed."""
+
+    cloud: str
+    client: Client
+    hold: SharedHold
+    changed_at: datetime
+
+
+def run_pass(tenant: int, way: Way, *, watched: Collection[str], now: Now, pause: Pause, jitter: float) -> Read | None:
     """Read what is due of the tenant's estate, publish it, and plan the next pass.
 
     ``watched``: keys of servers to follow as closely as busy ones. ``jitter``: 0 to 1, spreads the tries at a failing
@@ -53,25 +67,24 @@ def run_pass(
     with store().passing(tenant) as ours:
         if not ours:
             return None
-        store().hurried(tenant)  # it is read now
+        plans().hurried(tenant)  # it is read now
         estate = store().load(tenant, known=replica().known(tenant))
         read: Read | None = None
         begun = now()
-        if until := waits.until(tenant, begun):
-            estate = _waiting(estate, until)
-        else:
-            if begun >= next_whole(estate.health, now=begun, jitter=jitter):
-                estate, read = _whole(estate, client, now, _patience(estate, pause, jitter))
-            elif not estate.health.failures:
-                estate, read = _part(estate, client, watched, now)
-        planned = _next(estate, watched, now=now(), jitter=jitter)
-        store().plan(tenant, now() if store().hurried(tenant) else planned)
+        if (left := way.hold.left()) > 0:
+            estate = _waiting(estate, begun + timedelta(seconds=left))
+        elif begun >= next_whole(estate.health, now=begun, jitter=0.0, news=_news(estate, way)):
+            estate, read = _whole(estate, way, now, pause, jitter)
+        elif not estate.health.failures:
+            estate, read = _part(estate, way, watched, now)
+        planned = _next(estate, way, watched, now=now(), jitter=jitter)
+        plans().plan([tenant], now() if plans().hurried(tenant) else planned, now=now())
         return read
 
 
 def hurry(tenant: int, now: datetime) -> None:
     """Have the tenant's busy and watched servers read at once. Raises StoreAway."""
-    store().hurry(tenant, now)
+    plans().hurry(tenant, now)
 
 
 def take(tenant: int, read: Read, *, now: Now) -> None:
@@ -82,32 +95,44 @@ def take(tenant: int, read: Read, *, now: Now) -> None:
 def fail(tenant: int, error: Exception, *, now: Now) -> None:
     """Note that the tenant cannot be polled at all, and why; planned again as after a failed pass. Raises StoreAway."""
     estate = _fail(store().load(tenant, known=replica().known(tenant)), error, now)
-    store().plan(tenant, _next(estate, (), now=now(), jitter=0.0))
+    plans().plan([tenant], next_whole(estate.health, now=now(), jitter=0.0), now=now())
 
 
-def next_whole(health: Health, *, now: datetime, jitter: float) -> datetime:
-    """When the next whole pass is due: an interval after the last try, later while the cloud goes on failing."""
-    if health.tried_at is None or health.tried_at > now + CLOCK_SKEW:
+def next_whole(health: Health, *, now: datetime, jitter: float, news: datetime | None = None) -> datetime:
+    """When the next whole pass is due: an interval after the last try, later while the cloud goes on failing or turns
+    the credential down; at once if since then there is ``news``."""
+    tried = health.tried_at
+    if tried is None or tried > now + CLOCK_SKEW or (news is not None and tried < news <= now + CLOCK_SKEW):
         return now
     back_off = min(LONGEST_BACK_OFF, settings.POLL_SECONDS * 2.0 ** min(health.failures - 1, 10))
-    return health.tried_at + timedelta(seconds=max(settings.POLL_SECONDS, back_off * (1 + jitter / 4)) - HALF_A_TICK)
+    again = tried + timedelta(seconds=max(settings.POLL_SECONDS, back_off * (1 + jitter / 20)) - HALF_A_TICK)
+    return max(again, health.barred_until or again)
 
 
-def _next(estate: Estate, watched: Collection[str], *, now: datetime, jitter: float) -> datetime:
-    if until := waits.until(estate.tenant, now):
-        return until
+def _news(estate: Estate, way: Way) -> datetime | None:
+    """When something happened for which a tenant that fails is to be tried again at once."""
+    if not estate.health.failures:
+        return way.changed_at
+    tries = plans().tries([way.cloud])[way.cloud]
+    return max(way.changed_at, tries.recovered_at or way.changed_at)
+
+
+def _next(estate: Estate, way: Way, watched: Collection[str], *, now: datetime, jitter: float) -> datetime:
+    if (left := way.hold.left()) > 0:
+        return now + timedelta(seconds=left)
     whole = next_whole(estate.health, now=now, jitter=jitter)
     if estate.health.failures or not (estate.busy or watched):
         return whole
     return min(whole, now + timedelta(seconds=BUSY_SECONDS))
 
 
-def _patience(estate: Estate, pause: Pause, jitter: float) -> Patience:
+def _patience(estate: Estate, now: Now, pause: Pause, jitter: float) -> Patience:
     """Two more tries, one to two seconds apart: what passes by itself so soon is no failed pass. A cloud that already
     fails gets one: its next pass is the next try."""
+    begun = now()
 
     def once_more(tries: int) -> bool:
-        if estate.health.failures or tries > RETRIES:
+        if estate.health.failures or tries > RETRIES or now() - begun > timedelta(seconds=PATIENT_SECONDS):
             return False
         pause(1 + jitter)
         return True
@@ -115,13 +140,14 @@ def _patience(estate: Estate, pause: Pause, jitter: float) -> Patience:
     return once_more
 
 
-def _whole(estate: Estate, client: Client, now: Now, patience: Patience) -> tuple[Estate, Read | None]:
-    started = now()
+def _whole(estate: Estate, way: Way, now: Now, pause: Pause, jitter: float) -> tuple[Estate, Read | None]:
+    started, patience = now(), _patience(estate, now, pause, jitter)
     try:
-        servers = client.servers(deadline=PASS_SECONDS, patience=patience)
+        knock = KNOCK_SECONDS if estate.health.failures else PASS_SECONDS
+        sites = way.client.sites(deadline=knock, patience=patience)
         # One deadline for both: a pass must not last longer than what stale means.
         left = min(PASS_SECONDS, max(1.0, PASS_SECONDS - (now() - started).total_seconds()))
-        sites = client.sites(deadline=left, patience=patience)
+        servers = way.client.servers(deadline=left, patience=patience)
         for listing, what in ((servers, "servers"), (sites, "sites")):
             if listing.total is not None and not listing.whole:
                 raise NotUnderstood(
@@ -129,7 +155,10 @@ def _whole(estate: Estate, client: Client, now: Now, patience: Patience) -> tupl
                     "it was read, or is cut short."
                 )
     except CloudError as error:
+        told = False if isinstance(error, THE_CLOUDS) else None
+        plans().note_try(way.cloud, estate.tenant, at=started, good=told)
         return _fail(estate, error, now), None
+    _note_success(estate, way, now())
     read = Read(
         started=started,
         servers=servers.items,
@@ -153,7 +182,16 @@ def _whole(estate: Estate, client: Client, now: Now, patience: Patience) -> tupl
     return _publish(estate.tenant, merge, first=estate), read
 
 
-def _part(estate: Estate, client: Client, watched: Collection[str], now: Now) -> tuple[Estate, Read | None]:
+def _note_success(estate: Estate, way: Way, now: datetime) -> None:
+    """The cloud answered; if it was down, that is news for all its tenants."""
+    doubtful = estate.health.failures or estate.health.as_of is None
+    before = plans().tries([way.cloud])[way.cloud] if doubtful else None
+    plans().note_try(way.cloud, estate.tenant, at=now, good=True)
+    if before is not None and before.down(now=now, interval=timedelta(seconds=settings.POLL_SECONDS)):
+        plans().note_recovery(way.cloud, before.failed.keys() - {estate.tenant}, at=now)
+
+
+def _part(estate: Estate, way: Way, watched: Collection[str], now: Now) -> tuple[Estate, Read | None]:
     followed = {server.key: server for server in estate.busy}
     followed |= {key: estate.servers[key].record for key in watched if key in estate.servers}
     resource_ids = tuple(sorted({server.resource_id for server in followed.values() if server.resource_id}))
@@ -161,7 +199,7 @@ def _part(estate: Estate, client: Client, watched: Collection[str], now: Now) ->
         return estate, None
     started = now()
     try:
-        listing = client.servers(resource_ids=resource_ids, deadline=PASS_SECONDS)
+        listing = way.client.servers(resource_ids=resource_ids, deadline=PASS_SECONDS)
     except TooManyRequests as error:
         return _fail(estate, error, now), None
     except CloudError as error:
@@ -177,15 +215,17 @@ def _part(estate: Estate, client: Client, watched: Collection[str], now: Now) ->
 
 
 def _fail(estate: Estate, error: Exception, now: Now) -> Estate:
-    until = None
-    if isinstance(error, TooManyRequests):
-        until = now() + timedelta(seconds=error.retry_after)
-        waits.hold(estate.tenant, until)
+    until = now() + timedelta(seconds=error.retry_after) if isinstance(error, TooManyRequests) else None
+    barred, said = None, str(error)
+    if isinstance(error, WrongCredential):
+        # Each try counts there, and too many lock an account out.
+        barred = now() + BARRED
+        said += " Until the credential is replaced, that is tried again every 15 minutes only, lest it be locked out."
     if not estate.health.error:
         log.warning("Tenant %s cannot be polled: %s", estate.tenant, error)
 
     def merge(current: Estate) -> tuple[Estate, Change]:
-        health = failed(_at_interval(current).health, str(error), now=now(), wait_until=until)
+        health = failed(_at_interval(current).health, said, now=now(), wait_until=until, barred_until=barred)
         return msgspec.structs.replace(current, health=health), Change()
 
     return _publish(estate.tenant, merge, first=estate)
@@ -193,7 +233,8 @@ def _fail(estate: Estate, error: Exception, now: Now) -> Estate:
 
 def _waiting(estate: Estate, until: datetime) -> Estate:
     """With a wait that someone else was told: the pages count it down."""
-    if estate.health.wait_until is not None and estate.health.wait_until >= until:
+    told = estate.health.wait_until
+    if told is not None and abs(told - until) < timedelta(seconds=2):
         return estate
 
     def merge(current: Estate) -> tuple[Estate, Change]:

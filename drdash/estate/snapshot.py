@@ -19,7 +19,8 @@ class Health(msgspec.Struct, frozen=True):
     """How well an estate is known. Times are aware; ``duration`` and ``interval`` are seconds.
 
     ``as_of`` is the first request of the last good whole pass (None: never polled). ``tried_at`` is the last try, good
-    or not; ``error`` says why it failed, since ``failing_since``. Before ``wait_until`` the cloud wants no request.
+    or not; ``error`` says why it failed, since ``failing_since``. Before ``wait_until`` the cloud wants no request;
+    before ``barred_until`` none is made with a credential that it turned down, unless that is changed.
     """
 
     interval: float
@@ -30,6 +31,7 @@ class Health(msgspec.Struct, frozen=True):
     failing_since: datetime | None = None
     failures: int = 0
     wait_until: datetime | None = None
+    barred_until: datetime | None = None
 
     @property
     def stale_after(self) -> float:
@@ -138,7 +140,14 @@ def merge_part(estate: Estate, read: Read, *, version: int) -> tuple[Estate, Cha
     return _merge(estate, read, estate.health, version, partial=True)
 
 
-def failed(health: Health, error: str, *, now: datetime, wait_until: datetime | None = None) -> Health:
+def failed(
+    health: Health,
+    error: str,
+    *,
+    now: datetime,
+    wait_until: datetime | None = None,
+    barred_until: datetime | None = None,
+) -> Health:
     """The health after a failed pass: the last good data keeps its time, and the reason is kept beside it."""
     return msgspec.structs.replace(
         health,
@@ -147,6 +156,7 @@ def failed(health: Health, error: str, *, now: datetime, wait_until: datetime | 
         failing_since=health.failing_since or now,
         failures=health.failures + 1,
         wait_until=wait_until,
+        barred_until=barred_until,
     )
 
 

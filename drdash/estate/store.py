@@ -2,14 +2,14 @@
 
 The only importer of redis. Nothing here is the last word on anything: without Redis every process goes on with what it
 has, and says how old that is. Keys: ``drdash:estate:<tenant>`` (hash of version, health and items),
-``drdash:changed:<tenant>`` (item → version that last changed it), ``drdash:due`` (tenant → time of its next pass),
-``drdash:hurry`` (tenants to read at once), ``drdash:pass:<tenant>`` (the lock), ``drdash:wait:<tenant>`` (a 429's end),
-``drdash:changes`` (the stream).
+``drdash:changed:<tenant>`` (item → version that last changed it), ``drdash:pass:<tenant>`` (the lock),
+``drdash:changes`` (the stream); of ``plans``: ``drdash:plans`` (tenant → when its next pass was planned, and for when),
+``drdash:hurry`` (tenants to read at once), ``drdash:cloud:<root>`` (how each tenant's last try of that cloud ended); of
+``waiting``: ``drdash:wait:<tenant>`` (credential → the end of its 429).
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from threading import Event, Thread
 from typing import Any
@@ -25,17 +25,11 @@ from drdash.estate.packing import health_of, is_of, pack, updated
 from drdash.estate.snapshot import Change, Estate, Health
 
 STREAM = "drdash:changes"
+PASS, WAIT, CLOUD = "drdash:pass:", "drdash:wait:", "drdash:cloud:"
+PLANS, HURRY = "drdash:plans", "drdash:hurry"
 STREAM_LENGTH = 10_000
 READ_SECONDS = 10
 
-# Further away than any pass is ever planned: what is, was planned before the clock was set back.
-FURTHEST = timedelta(hours=3)
-
-_HOLD = (
-    "local held = redis.call('get', KEYS[1]) "
-    "if not held or tonumber(held) < tonumber(ARGV[1]) then "
-    "redis.call('set', KEYS[1], ARGV[1], 'PXAT', ARGV[2]) end"
-)
 _DROP_OWN_LOCK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 _KEEP_OWN_LOCK = "return redis.call('get', KEYS[1]) == ARGV[1] and redis.call('pexpire', KEYS[1], ARGV[2])"
 
@@ -66,15 +60,13 @@ class Store:
     """The estates in one Redis. Every method raises StoreAway when it does not answer within two seconds."""
 
     def __init__(self, url: str) -> None:
-        # Any: redis-py's types unite the answers of all its modes, str and bytes, present and awaited.
-        self._redis: Any = redis.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
+        self._redis = connection(url)
         self._drop_own_lock = self._redis.register_script(_DROP_OWN_LOCK)
         self._keep_own_lock = self._redis.register_script(_KEEP_OWN_LOCK)
-        self._hold = self._redis.register_script(_HOLD)
 
     def peek(self, tenants: Sequence[int]) -> dict[int, Stored]:
         """The version and health of each tenant, in one trip."""
-        with _away(), self._redis.pipeline(transaction=False) as pipe:
+        with away(), self._redis.pipeline(transaction=False) as pipe:
             for tenant in tenants:
                 pipe.hmget(_estate(tenant), "version", "health")
             answers = pipe.execute()
@@ -85,7 +77,7 @@ class Store:
 
     def load(self, tenant: int, *, known: Estate | None = None) -> Estate:
         """The estate as stored. Of ``known``, what has not changed since is taken over instead of read again."""
-        with _away():
+        with away():
             if known is None or known.version == 0:
                 return self._load_all(tenant)
             with self._redis.pipeline(transaction=True) as pipe:
@@ -101,7 +93,7 @@ class Store:
         estate = updated(known, int(version), health_of(health), dict(zip(fields, items, strict=True)))
         # A store that was lost and filled anew holds nothing of what was dropped in between.
         if len(estate.servers) + len(estate.sites) + 2 != length:
-            with _away():
+            with away():
                 return self._load_all(tenant)
         return estate
 
@@ -121,7 +113,7 @@ class Store:
         writes = {f"server:{key}": pack(seen) for key, seen in change.servers.items()}
         writes |= {f"site:{key}": pack(seen) for key, seen in change.sites.items()}
         drops = [f"server:{key}" for key in change.dropped_servers] + [f"site:{key}" for key in change.dropped_sites]
-        with _away(), self._redis.pipeline(transaction=True) as pipe:
+        with away(), self._redis.pipeline(transaction=True) as pipe:
             pipe.watch(_estate(new.tenant))
             version, health, *items = pipe.hmget(_estate(new.tenant), "version", "health", *writes, *drops)
             if int(version or 0) != old.version or (health is not None and health_of(health) != old.health):
@@ -146,7 +138,7 @@ class Store:
 
     def announce(self, tenant: int, keys: Iterable[str]) -> None:
         """Tell every process that what is shown of these keys has changed."""
-        with _away():
+        with away():
             self._announce(self._redis, tenant, keys)
 
     def _announce(self, to: Any, tenant: int, keys: Iterable[str]) -> None:
@@ -156,8 +148,8 @@ class Store:
     @contextmanager
     def passing(self, tenant: int) -> Iterator[bool]:
         """Hold the tenant's one pass for as long as the block takes; False when someone else holds it."""
-        name, token = f"drdash:pass:{tenant}", uuid4().hex
-        with _away():
+        name, token = f"{PASS}{tenant}", uuid4().hex
+        with away():
             held = bool(self._redis.set(name, token, nx=True, px=int(LOCK_SECONDS * 1000)))
         if not held:
             yield False
@@ -169,7 +161,7 @@ class Store:
             yield True
         finally:
             done.set()
-            with _away():
+            with away():
                 self._drop_own_lock(keys=[name], args=[token])
 
     def _keep(self, name: str, token: str, done: Event) -> None:
@@ -181,46 +173,24 @@ class Store:
             except RedisError:
                 continue  # it may be back before the lock ends
 
-    def due(self, tenants: Sequence[int], *, now: datetime) -> list[int]:
-        """Those of the tenants whose next pass is due: also those that were never planned."""
-        if not tenants:
-            return []
-        with _away():
-            scores = self._redis.zmscore("drdash:due", [str(tenant) for tenant in tenants])
-        return [
-            tenant
-            for tenant, score in zip(tenants, scores, strict=True)
-            if score is None or not now.timestamp() < float(score) < (now + FURTHEST).timestamp()
-        ]
+    def drop(self, tenant: int) -> None:
+        """Forget the tenant: its estate, its plan, its waits, and what is known of its tries. Announced as a change."""
+        with away():
+            clouds = list(self._redis.scan_iter(match=f"{CLOUD}*"))
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.delete(_estate(tenant), _changed(tenant), f"{PASS}{tenant}", f"{WAIT}{tenant}")
+                pipe.hdel(PLANS, str(tenant))
+                pipe.srem(HURRY, str(tenant))
+                for cloud in clouds:
+                    pipe.hdel(cloud, str(tenant))
+                self._announce(pipe, tenant, ["estate", "health"])
+                pipe.execute()
 
-    def plan(self, tenant: int, at: datetime) -> None:
-        """Plan the tenant's next pass, in place of the one planned before."""
-        with _away():
-            self._redis.zadd("drdash:due", {str(tenant): at.timestamp()})
 
-    def hurry(self, tenant: int, now: datetime) -> None:
-        """Have the tenant read at once, also when a pass is under way that would plan the next one for later."""
-        with _away(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.sadd("drdash:hurry", str(tenant))
-            pipe.zadd("drdash:due", {str(tenant): now.timestamp()})
-            pipe.execute()
-
-    def hurried(self, tenant: int) -> bool:
-        """Whether someone hurried since this was last asked."""
-        with _away():
-            return bool(self._redis.srem("drdash:hurry", str(tenant)))
-
-    def hold(self, tenant: int, until: datetime) -> None:
-        """Note, for all processes, that the cloud wants no request for the tenant before ``until``; a longer wait is
-        never shortened."""
-        with _away():
-            self._hold(keys=[f"drdash:wait:{tenant}"], args=[until.timestamp(), int(until.timestamp() * 1000)])
-
-    def held_until(self, tenant: int) -> datetime | None:
-        """Until when the cloud wants no request for the tenant, if it said so."""
-        with _away():
-            until = self._redis.get(f"drdash:wait:{tenant}")
-        return datetime.fromtimestamp(float(until), UTC) if until else None
+def connection(url: str, *, seconds: float = 2.0) -> Any:
+    """A client of the Redis there, which waits so long for an answer."""
+    # Any: redis-py's types unite the answers of all its modes, str and bytes, present and awaited.
+    return redis.Redis.from_url(url, socket_timeout=seconds, socket_connect_timeout=seconds)
 
 
 @cache
@@ -236,7 +206,7 @@ async def changes(after: str | None, *, url: str | None = None) -> AsyncIterator
         url or settings.REDIS_URL, socket_timeout=READ_SECONDS + 5, socket_connect_timeout=2
     )
     try:
-        with _away():
+        with away():
             if after is None:
                 newest = await client.xrevrange(STREAM, count=1)
                 after = newest[0][0].decode() if newest else "0-0"
@@ -258,7 +228,8 @@ def _changes(entry: tuple[bytes, Mapping[bytes, bytes]]) -> Changes:
 
 
 @contextmanager
-def _away() -> Iterator[None]:
+def away() -> Iterator[None]:
+    """Whatever Redis fails with in the block is a StoreAway."""
     try:
         yield
     except (RedisError, OSError) as error:

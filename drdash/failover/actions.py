@@ -19,6 +19,7 @@ from drdash.cloud.errors import CloudError
 from drdash.cloud.records import Server, Site
 from drdash.estate import polling
 from drdash.estate.aside import aside
+from drdash.estate.clients import actor, reader
 from drdash.estate.fresh import Fresh, read_fresh
 from drdash.failover import following, outcomes
 from drdash.failover.guard import Kind, Sight, Verdict, is_production, judge
@@ -29,7 +30,6 @@ from drdash.failover.record import create, move
 from drdash.failover.sighting import Sighting, differences, sight_of
 from drdash.failover.wish import Invalid, Wish, check, digest, names_it
 from drdash.tenants import access
-from drdash.tenants.connect import client_of
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Posture, Role
 from drdash.tenants.secrets import Unopenable
@@ -78,7 +78,7 @@ def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind) -> Previe
     role, posture = _standing(user, tenant)
     if _looks.acquire(blocking=False):
         try:
-            fresh = _read(tenant, _client(tenant), server)
+            fresh = _read(tenant, server)
         finally:
             _looks.release()
     else:
@@ -151,13 +151,13 @@ def _carry_out(
     begun: float,
     clock: Callable[[], float],
 ) -> None:
-    client = _client(tenant)
+    client = _usable(actor, tenant)
     read_begun = clock()
-    fresh = _read(tenant, client, known)
+    fresh = _read(tenant, known)
     role, posture = _standing(user, tenant)
     ours = open_action(tenant, known)
     # A token now, so that nothing but the POST itself is left to do once the guard has spoken.
-    if client is not None and not fresh.problem and (late := _without_token(client)):
+    if not fresh.problem and (late := _without_token(client)):
         fresh = Fresh(fresh.started, problem=late)
     if clock() - read_begun > FRESH_SECONDS:
         fresh = Fresh(fresh.started, problem=f"The cloud took over {FRESH_SECONDS:.0f} s to tell the current state.")
@@ -230,19 +230,22 @@ def _refuse(action: Action, reasons: list[Reason]) -> None:
     move(action, [State.REQUESTED], State.REFUSED, now=now, finished_at=now, reasons=listed, error=error, detail=error)
 
 
-def _read(tenant: Tenant, client: Client | None, server: Server) -> Fresh:
+def _read(tenant: Tenant, server: Server) -> Fresh:
     """The fresh read, which is evidence like a poll: it may first close an earlier action."""
+    client = _usable(reader, tenant)
     if client is None:
         return Fresh(timezone.now(), problem="The cloud's credential cannot be used: connect it again.")
-    fresh = read_fresh(tenant.pk, client, server, now=timezone.now)
+    fresh = read_fresh(client, server, now=timezone.now)
     read = fresh.read
     following.observe(tenant.pk, read.servers, started=fresh.started, now=timezone.now())
     aside(lambda: polling.take(tenant.pk, read, now=timezone.now))
     return fresh
 
 
-def _without_token(client: Client) -> str:
+def _without_token(client: Client | None) -> str:
     """Why the client has no token to post with, in a sentence; empty when it has one."""
+    if client is None:
+        return "The acting credential cannot be used: connect it again."
     try:
         client.ready(deadline=FRESH_SECONDS)
     except CloudError as error:
@@ -250,7 +253,8 @@ def _without_token(client: Client) -> str:
     return ""
 
 
-def _client(tenant: Tenant) -> Client | None:
+def _usable(client_of: Callable[[Tenant], Client], tenant: Tenant) -> Client | None:
+    """The reader or the actor; None when its credential cannot be used."""
     try:
         return client_of(tenant)
     except (Unopenable, CloudError):

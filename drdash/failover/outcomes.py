@@ -1,7 +1,7 @@
 """The one POST, and what its answer means. Only a definite answer counts as one; everything else is unknown."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError
@@ -10,7 +10,6 @@ from django.utils import timezone
 from drdash.cloud.client import Client, Sent
 from drdash.cloud.records import RecoveryPoint, Server
 from drdash.cloud.wire import Accepted, NeverSent, Refused, Unclear
-from drdash.estate.waiting import waits
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.failover.record import keep_late_answer, move
@@ -67,8 +66,6 @@ def _may_be_ours(answer: Refused, fresh: Server) -> bool:
 def _settle(action: Action, sent: Sent, fresh: Server) -> None:
     now = timezone.now()
     state, error = meaning(sent.answer, fresh)
-    if not isinstance(sent.answer, Accepted) and sent.answer.retry_after:
-        waits.hold(action.tenant_id, now + timedelta(seconds=sent.answer.retry_after))
     fields: dict[str, Any] = {"body": sent.body.decode(), "status": sent.status, "reply": sent.reply, "error": error}
     fields["answered_at"] = now
     if isinstance(sent.answer, Accepted):

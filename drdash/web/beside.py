@@ -2,18 +2,15 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TypeVar
 
 import msgspec
-from django.utils import timezone
 
 from drdash.clock import boot_seconds
 from drdash.cloud.errors import CloudError, Forbidden, NotFound, TooManyRequests
 from drdash.cloud.neighbours.screenshots import LARGEST
 from drdash.cloud.transport import Reply
-from drdash.estate.waiting import waits
-from drdash.tenants.connect import client_of
+from drdash.estate.clients import reader
 from drdash.tenants.models import Tenant
 from drdash.tenants.secrets import Unopenable
 
@@ -61,18 +58,14 @@ SCREENSHOTS = Neighbour(
 
 def ask(tenant: Tenant, beside: Neighbour, read: Callable[[Get], _Value]) -> _Value | Trouble:
     """What ``read`` makes of the answers, all of them within SECONDS; nothing is sent while the cloud wants to wait."""
-    now = timezone.now()
     if tenant.paused:
         return Trouble("This tenant is paused: the cloud is not asked.", passing=False)
-    if until := waits.until_at_hand(tenant.pk, now):
-        return Trouble(f"The cloud asked to wait: {round((until - now).total_seconds())} s more.", passing=True)
     if not _slots.acquire(blocking=False):
         return Trouble("Too much is being asked of the cloud just now: try again in a moment.", passing=True)
     try:
-        client, ends = client_of(tenant), boot_seconds() + SECONDS
+        client, ends = reader(tenant), boot_seconds() + SECONDS
         return read(lambda path: client.beside(path, deadline=ends - boot_seconds(), limit=beside.limit))
     except TooManyRequests as error:
-        waits.hold(tenant.pk, timezone.now() + timedelta(seconds=error.retry_after))
         return Trouble(str(error), passing=True)
     except Forbidden:
         return Trouble(f"The cloud does not show {beside.what} to this credential. {beside.permission}", passing=False)

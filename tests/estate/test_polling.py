@@ -2,22 +2,20 @@
 
 import queue
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
 from django.utils import timezone
 
 from drdash.cloud.records import Server
-from drdash.estate import aside, fresh, polling
-from drdash.estate.replica import replica
+from drdash.estate import aside, clients, fresh, polling
+from drdash.estate.plans import plans
 from drdash.estate.store import store
-from drdash.estate.waiting import waits
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
 from drdash.tasks import poll, tick
-from drdash.tenants import connect as connecting
-from drdash.tenants.connect import client_of, connect
+from drdash.tenants.connect import connect
 from drdash.tenants.models import Tenant
 from tests.stack import Poll
 
@@ -38,12 +36,17 @@ def at_rest(simulator: Simulator, polled: Poll) -> None:
     assert polled().busy == []
 
 
+def way_to(tenant: Tenant) -> polling.Way:
+    credential = tenant.credential
+    return polling.Way(credential.cloud, clients.reader(tenant), clients.own.hold(tenant), credential.changed_at)
+
+
 def run(tenant: Tenant, *, later: float = 0.0, watched: tuple[str, ...] = ()) -> object:
     """One pass, as if so many seconds later."""
     moved = timedelta(seconds=later)
     return polling.run_pass(
         tenant.pk,
-        client_of(tenant),
+        way_to(tenant),
         watched=watched,
         now=lambda: timezone.now() + moved,
         pause=nobody_waits,
@@ -105,11 +108,11 @@ def test_while_a_task_runs_the_next_pass_is_two_seconds_away(
 ) -> None:
     at_rest(simulator, polled)
     now = timezone.now()
-    assert store().due([tenant.pk], now=now + timedelta(seconds=5)) == []
+    assert plans().due({tenant.pk: tenant.credential.changed_at}, now=now + timedelta(seconds=5)) == []
     with simulator.lock:
         simulator.world.start(server.uuid, production=False)
     run(tenant, later=2, watched=(server.key,))
-    assert store().due([tenant.pk], now=now + timedelta(seconds=5)) == [tenant.pk]
+    assert plans().due({tenant.pk: tenant.credential.changed_at}, now=now + timedelta(seconds=5)) == [tenant.pk]
 
 
 @pytest.mark.parametrize("fault", ["500", "504", "reset", "html", "half_body", "redirect", "garbage"])
@@ -135,18 +138,19 @@ def test_what_passes_by_itself_within_seconds_is_no_failed_pass(
     before = len(simulator.requests)
     later = timedelta(seconds=20)
     polling.run_pass(
-        tenant.pk, client_of(tenant), watched=(), now=lambda: timezone.now() + later, pause=waited.append, jitter=0.5
+        tenant.pk, way_to(tenant), watched=(), now=lambda: timezone.now() + later, pause=waited.append, jitter=0.5
     )
     assert store().load(tenant.pk).health.error is None
     assert waited == [1.5, 1.5]
-    assert [one.path for one in simulator.requests[before : before + 3]] == ["/api/dr/v2/servers"] * 3
+    paths = [one.path.rpartition("/")[2] for one in simulator.requests[before:]]
+    assert paths[:4] == ["sites", "servers", "servers", "servers"]
 
 
 @pytest.mark.parametrize("fault", ["html", "429", "403", "garbage"])
 def test_what_another_try_would_not_mend_is_tried_once(
     simulator: Simulator, tenant: Tenant, polled: Poll, fault: str
 ) -> None:
-    simulator.fail(fault, method="GET", path="/servers")  # type: ignore[arg-type]
+    simulator.fail(fault, method="GET", path="/sites")  # type: ignore[arg-type]
     before = len(simulator.requests)
     assert polled().health.error
     assert len(simulator.requests) == before + 1
@@ -173,39 +177,37 @@ def test_a_429_is_waited_for_by_passes_and_fresh_reads_alike(
     before = len(simulator.requests)
     aside.settle()
     polled()
-    looked = fresh.read_fresh(tenant.pk, client_of(tenant), server, now=timezone.now)
+    looked = fresh.read_fresh(clients.reader(tenant), server, now=timezone.now)
     assert "wait" in looked.problem
     assert len(simulator.requests) == before
-    assert store().due([tenant.pk], now=timezone.now() + timedelta(seconds=50)) == []
+    assert plans().due({tenant.pk: tenant.credential.changed_at}, now=timezone.now() + timedelta(seconds=50)) == []
 
 
 def become_another_process() -> None:
     """Forget what this process was told of waits, as if another one went on."""
     aside.settle()
-    waits._until.clear()
-    connecting._clients.clear()
+    clients.forget()
 
 
 def test_a_429_of_a_fresh_read_holds_the_worker_back(
     simulator: Simulator, tenant: Tenant, polled: Poll, server: Server
 ) -> None:
     simulator.fail("429", method="GET", path="/servers", retry_after=60)
-    assert fresh.read_fresh(tenant.pk, client_of(tenant), server, now=timezone.now).problem
+    assert fresh.read_fresh(clients.reader(tenant), server, now=timezone.now).problem
     become_another_process()
     before = len(simulator.requests)
     run(tenant, later=20)
     assert len(simulator.requests) == before
 
 
-def test_a_429_of_the_worker_holds_a_fresh_read_back_without_a_trip_to_redis(
+def test_a_429_of_the_worker_holds_back_a_fresh_read_of_another_process(
     simulator: Simulator, tenant: Tenant, polled: Poll, server: Server
 ) -> None:
     simulator.fail("429", method="GET", path="/servers", retry_after=60)
     polled()
     become_another_process()
-    replica().estates([tenant.pk])  # as for every page and every answer of the API
     before = len(simulator.requests)
-    assert "wait" in fresh.read_fresh(tenant.pk, client_of(tenant), server, now=timezone.now).problem
+    assert "wait" in fresh.read_fresh(clients.reader(tenant), server, now=timezone.now).problem
     assert len(simulator.requests) == before
 
 
@@ -237,7 +239,7 @@ def test_a_fresh_read_finds_the_server_in_a_filter_that_is_ignored(
     simulator: Simulator, tenant: Tenant, server: Server
 ) -> None:
     nameless = msgspec.structs.replace(server, resource_id="not a resource id")
-    looked = fresh.read_fresh(tenant.pk, client_of(tenant), nameless, now=timezone.now)
+    looked = fresh.read_fresh(clients.reader(tenant), nameless, now=timezone.now)
     assert looked.server is not None
     assert looked.server.key == server.key
     assert lists(simulator)[-1].startswith(("servers?", f"{server.site_key}?"))
@@ -246,12 +248,12 @@ def test_a_fresh_read_finds_the_server_in_a_filter_that_is_ignored(
 def test_a_fresh_read_tells_a_site_that_is_gone_from_one_that_did_not_answer(
     simulator: Simulator, tenant: Tenant, server: Server
 ) -> None:
-    client = client_of(tenant)
+    client = clients.reader(tenant)
     gone = msgspec.structs.replace(server, site_uuid="00000000-0000-0000-0000-000000000000")
-    looked = fresh.read_fresh(tenant.pk, client, gone, now=timezone.now)
+    looked = fresh.read_fresh(client, gone, now=timezone.now)
     assert (looked.site, looked.site_unread) == (None, True)  # the server itself names another site by now
     simulator.fail("500", method="GET", path="/sites/")
-    looked = fresh.read_fresh(tenant.pk, client, server, now=timezone.now)
+    looked = fresh.read_fresh(client, server, now=timezone.now)
     assert (looked.site, looked.site_unread, looked.problem) == (None, True, "")
 
 
@@ -286,18 +288,19 @@ def test_a_clock_that_was_set_forward_during_a_pass_does_not_make_its_data_last(
     def jumping() -> datetime:
         return timezone.now() + next(moved, timedelta(days=2))
 
-    polling.run_pass(tenant.pk, client_of(tenant), watched=(), now=jumping, pause=nobody_waits, jitter=0.0)
+    polling.run_pass(tenant.pk, way_to(tenant), watched=(), now=jumping, pause=nobody_waits, jitter=0.0)
     assert store().load(tenant.pk).health.stale_after <= 2 * polling.PASS_SECONDS
 
 
 def test_a_wait_that_an_action_was_told_is_counted_down_on_the_pages(
     simulator: Simulator, tenant: Tenant, polled: Poll
 ) -> None:
-    until = timezone.now() + timedelta(seconds=300)
-    waits.hold(tenant.pk, until)
-    run(tenant, later=30)
+    clients.own.hold(tenant).note(300)
+    run(tenant)
     told = store().load(tenant.pk).health
-    assert (told.wait_until, told.error) == (until, None)
+    assert told.wait_until is not None
+    assert abs(told.wait_until - timezone.now() - timedelta(seconds=300)) < timedelta(seconds=2)
+    assert told.error is None
 
 
 def test_work_put_aside_goes_on_after_a_surprise(fresh_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,24 +315,3 @@ def test_work_put_aside_goes_on_after_a_surprise(fresh_process: None, monkeypatc
     aside.aside(done.set)
     assert done.wait(5)
     assert told.get(timeout=5) is KeyError
-
-
-def test_an_outage_of_an_hour_costs_about_one_request_a_minute(
-    simulator: Simulator, tenant: Tenant, polled: Poll
-) -> None:
-    at_rest(simulator, polled)
-    simulator.fail("504", method="GET", times=None)
-    before, start = len(simulator.requests), timezone.now()
-    clock = [start + timedelta(seconds=15)]
-
-    def next_pass() -> None:
-        polling.run_pass(tenant.pk, client_of(tenant), watched=(), now=lambda: clock[0], pause=nobody_waits, jitter=0.5)
-        (planned,) = store()._redis.zmscore("drdash:due", [str(tenant.pk)])
-        clock[0] = datetime.fromtimestamp(planned, UTC)
-
-    while clock[0] < start + timedelta(hours=1):
-        next_pass()
-    assert len(simulator.requests) - before <= 65
-    simulator.clear_faults()
-    next_pass()
-    assert store().load(tenant.pk).health.error is None

@@ -1,12 +1,13 @@
 """The estates in a real Redis: all or nothing, by version, shared and announced."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
 from drdash.cloud import reading
+from drdash.estate.plans import Plans
 from drdash.estate.replica import Replica
 from drdash.estate.snapshot import Change, Estate, Read, failed, merge_part, merge_pass
 from drdash.estate.store import LOCK_SECONDS, Changes, Store, StoreAway, changes
@@ -139,12 +140,6 @@ def test_two_part_reads_over_the_same_version_do_not_both_win(store: Store) -> N
     assert not store.publish(estate, *other)  # a replica at version 9 would never hear of it
 
 
-def test_a_plan_from_before_the_clock_was_set_back_is_due(store: Store) -> None:
-    store.plan(1, NOW + timedelta(days=1))
-    store.plan(2, NOW + timedelta(hours=1))
-    assert store.due([1, 2], now=NOW) == [1]
-
-
 def test_a_tenant_that_was_never_seen_is_empty_and_stale(store: Store) -> None:
     estate = Replica(store).estates([99])[99]
     assert (estate.version, estate.health.as_of, estate.health.stale(NOW)) == (0, None, True)
@@ -172,39 +167,6 @@ def test_a_lock_that_is_held_is_renewed_and_never_someone_elses(store: Store) ->
         assert store._keep_own_lock(keys=[name], args=[token, 9000])
         assert store._redis.pttl(name) > 8000
         assert not store._keep_own_lock(keys=[name], args=["another", 9000])
-
-
-def test_a_hurry_during_a_pass_is_not_forgotten(store: Store) -> None:
-    assert not store.hurried(1)
-    store.hurry(1, NOW)
-    assert store.due([1], now=NOW) == [1]
-    store.plan(1, NOW + timedelta(seconds=15))
-    assert store.hurried(1)
-    assert not store.hurried(1)
-
-
-def test_tenants_are_due_when_never_planned_or_when_their_time_has_come(store: Store) -> None:
-    store.plan(1, NOW + timedelta(seconds=5))
-    store.plan(2, NOW - timedelta(seconds=5))
-    assert store.due([1, 2, 3], now=NOW) == [2, 3]
-
-
-def test_a_wait_is_known_to_everyone_until_it_ends(store: Store) -> None:
-    now = datetime.now(UTC)  # Redis ends the wait by its own clock
-    store.hold(1, now + timedelta(seconds=60))
-    assert store.held_until(1) == now + timedelta(seconds=60)
-    assert store.held_until(2) is None
-    store.hold(2, now - timedelta(seconds=1))
-    assert store.held_until(2) is None
-
-
-def test_a_wait_is_never_shortened_by_another_process(store: Store, redis_url: str) -> None:
-    now = datetime.now(UTC)  # Redis ends the wait by its own clock
-    store.hold(1, now + timedelta(seconds=60))
-    Store(redis_url).hold(1, now + timedelta(seconds=10))
-    assert store.held_until(1) == now + timedelta(seconds=60)
-    store.hold(1, now + timedelta(seconds=90))
-    assert store.held_until(1) == now + timedelta(seconds=90)
 
 
 def newest_id(store: Store) -> str:
@@ -255,7 +217,7 @@ def test_without_redis_everything_says_so(redis_url: str) -> None:
         lambda: away.load(1),
         lambda: away.peek([1]),
         lambda: away.announce(1, ["health"]),
-        lambda: away.due([1], now=NOW),
+        lambda: Plans("redis://127.0.0.1:1/0").due({1: NOW}, now=NOW),
     ):
         with pytest.raises(StoreAway):
             call()

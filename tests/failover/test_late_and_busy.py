@@ -16,14 +16,13 @@ from django.utils import timezone
 from drdash.audit.models import Entry
 from drdash.cloud.records import Server
 from drdash.cloud.words import ServerStatus
+from drdash.estate import clients
 from drdash.estate.store import store
-from drdash.estate.waiting import waits
 from drdash.failover import following
 from drdash.failover.actions import AT_ONCE, Invalid, TooMany, Wish, _looks, _slots, preview, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
-from drdash.tenants import connect as connecting
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
 from tests.stack import Poll
@@ -89,7 +88,7 @@ def test_a_token_that_cannot_be_had_after_the_read_is_asked_for_before_the_claim
     simulator: Simulator, tenant: Tenant, bob: User, server: Server
 ) -> None:
     # Just granted, and over while the site is read: the token is due again when the guard has spoken.
-    client = connecting.client_of(tenant)
+    client = clients.actor(tenant)
     simulator.fail("hang", method="GET", path="/sites/")
     with ThreadPoolExecutor(1) as other:
         clicked = other.submit(in_a_thread, bob, tenant, server)
@@ -194,15 +193,13 @@ def test_a_429_of_any_shape_holds_everyone_back(
     simulator.fail("html", method="POST", path=POST, status=429)
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
     assert (action.state, action.status) == (State.UNKNOWN, 429)
-    until = waits.until_at_hand(tenant.pk, timezone.now())
-    assert until is not None
-    assert 50 < (until - timezone.now()).total_seconds() <= 60
+    assert 50 < clients.own.hold(tenant).left() <= 60
 
 
 def test_a_429_of_the_token_endpoint_is_asked_for_once(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server
 ) -> None:
-    connecting._clients.clear()
+    clients.forget()
     simulator.fail("429", path="/idp/token", times=None, retry_after=40)
     before = len(simulator.requests)
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())

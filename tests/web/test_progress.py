@@ -167,7 +167,7 @@ def test_nothing_is_asked_before_its_time(bob: User, started: Action, simulator:
     simulator.fail("429", path=MANAGER, retry_after=40)
     of(bob, started)
     progress.kept.forget()
-    assert "40 s more" in of(bob, started)
+    assert "asks to wait for 40 s" in of(bob, started)
     assert asked(simulator) == 1
 
 
