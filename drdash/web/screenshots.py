@@ -55,7 +55,7 @@ def shown(request: HttpRequest, uuid: str) -> HttpResponse:
         "name": cards.name_of(found.server),
         "at": test.last_start if test else None,
         "source": f"{_url(found)}{size}/" if isinstance(answer, Picture) else "",
-        "full": f"{_url(found)}full/",
+        "page": _url(found),
         "problem": answer.sentence if isinstance(answer, Trouble) else "",
         "href": href if answer is None else "",
         "back": server_url(found.server.uuid),

@@ -74,7 +74,7 @@ def test_the_preview_stands_on_the_page_and_leads_to_the_whole(
     victor: User, tested: Server, simulator: Simulator
 ) -> None:
     html = part(victor, tested)
-    assert f'<a href="/servers/{tested.uuid}/screenshot/full/">' in html
+    assert f'<a href="/servers/{tested.uuid}/screenshot/">' in html
     assert f'src="/servers/{tested.uuid}/screenshot/preview/"' in html
     assert f'alt="The screen of {tested.name}' in html
     preview, full = get(victor, tested, "preview/"), get(victor, tested, "full/")
