@@ -59,6 +59,7 @@ def alice(fresh_process: None) -> User:
 def tenant(simulator: Simulator, alice: User) -> Tenant:
     """The simulator's customer, connected; Alice is its admin."""
     connected = connecting.connect(
+        by=None,
         name="Quiet customer",
         cloud=simulator.url,
         client_id=simulator.client_id,
@@ -82,6 +83,7 @@ def victor(tenant: Tenant) -> User:
 def charlie(fresh_process: None) -> User:
     with running("quiet", seed=7) as elsewhere:
         other = connecting.connect(
+            by=None,
             name="Another customer",
             cloud=elsewhere.url,
             client_id=elsewhere.client_id,

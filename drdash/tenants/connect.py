@@ -1,64 +1,38 @@
-"""From a credential to its client, and from what someone typed to a tenant that is watched."""
+"""From what someone typed to a cloud that is watched: tried there first, and stored only when all is well."""
 
 import threading
 import time
 from datetime import datetime
 
-import msgspec
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
+from django.utils import timezone
 
 from drdash.clock import boot_seconds
 from drdash.cloud.account import Account, BadAddress, Grant
 from drdash.cloud.client import Client
-from drdash.cloud.errors import CloudError
-from drdash.tenants.accounts import account_of
-from drdash.tenants.models import Credential, Membership, Tenant
-from drdash.tenants.roles import Role
+from drdash.cloud.oauth import Token
+from drdash.tenants import access, partners
+from drdash.tenants.accounts import account_of, fill, shelf_of, typed
+from drdash.tenants.adding import Connected, add, admins_called, already, refuse_name
+from drdash.tenants.checking import Found, Refusal, grant_called, is_partners, look, refuse_incomplete
+from drdash.tenants.models import Credential, Tenant
+from drdash.tenants.shelf import begin
 
-__all__ = ["Connected", "Refusal", "account_of", "client_of", "connect", "grant_called"]
+__all__ = ["WHERE", "Connected", "Refusal", "client_of", "connect", "grant_called", "root_of"]
 
-CHECK_SECONDS = 30.0
-
-_clients: dict[int, tuple[datetime, Client]] = {}
-_lock = threading.Lock()
-
-
-class Refusal(Exception):
-    """The cloud was not connected and nothing was stored; the message says what is wrong and what to do."""
-
-
-class Connected(msgspec.Struct, frozen=True):
-    """What was found at the cloud, and who may see it now."""
-
-    tenant: Tenant
-    sites: int
-    servers: int
-    admins: tuple[str, ...]
-
-
-def client_of(tenant: Tenant) -> Client:
-    """The client for a tenant, one per credential and process: it holds the token. Raises secrets.Unopenable."""
-    credential = tenant.credential
-    with _lock:
-        held = _clients.get(credential.pk)
-        if held is None or held[0] != credential.changed_at:
-            held = _clients[credential.pk] = (credential.changed_at, _client(account_of(credential)))
-        return held[1]
-
-
-def grant_called(name: str) -> Grant:
-    """The grant with this name. Raises Refusal, which names those that exist."""
-    try:
-        return Grant(name)
-    except ValueError:
-        raise Refusal(f'drdash knows no grant "{name}": give {" or ".join(Grant)}.') from None
+WHERE = (
+    "An API client is made in the cloud's management console, under Settings, API clients, Create API client, by an "
+    "administrator of the tenant that is to be watched (of the partner, for all of its customers). The client gets the "
+    "roles of the administrator who makes it, and keeps them: for disaster recovery as an administrator "
+    "(dr_service::admin) drdash can start and stop failovers; as a read-only one (protection::readonly) it can only "
+    "watch. The secret is shown once, when the client is made."
+)
 
 
 def connect(
     *,
+    by: User | None,
     name: str,
     cloud: str,
     grant: Grant = Grant.CLIENT_CREDENTIALS,
@@ -66,97 +40,100 @@ def connect(
     client_secret: str = "",
     username: str = "",
     password: str = "",
+    assertion: str = "",
+    token: Token | None = None,
     tenant_uuid: str = "",
     admin: str | None = None,
+    watch_only: bool = False,
+    choose_later: bool = False,
 ) -> Connected:
-    """Check the credentials at the cloud (a token, the sites, the servers), and only then store them and the tenant.
+    """Try the credential at the cloud (a token, the sites, the servers), and only then store it and its tenant.
 
-    The grant ``password`` needs a user, and takes a client where the cloud demands one; the other a client alone.
-    ``admin`` gets an admin membership; without it every active superuser does. Raises Refusal; then nothing was stored.
+    ``by``: who connects it, None for a command on the server. ``token``: what a sign-in in the browser gave.
+    ``admin`` gets an admin membership; without it every active superuser does. A partner's API client brings all of
+    its customers, named as they are there, or the one with ``tenant_uuid``, or with ``choose_later`` none yet.
+    Raises access.Denied, and Refusal; then nothing was stored.
     """
-    name = name.strip()
-    if not name:
-        raise Refusal("Give the tenant a name.")
-    if Tenant.objects.filter(name=name).exists():
-        raise Refusal(f'There is a tenant called "{name}" already: choose another name.')
-    admins = _admins(admin)
-    account = Account(
+    access.must_keep(by)
+    name, tenant_uuid = name.strip(), tenant_uuid.strip().lower()
+    account = typed(
         cloud=cloud,
         grant=grant,
         client_id=client_id,
         client_secret=client_secret,
         username=username,
         password=password,
-        plain_http_hosts=tuple(settings.PLAIN_HTTP_HOSTS),
+        assertion=assertion,
+        tenant=tenant_uuid if grant is Grant.JWT_BEARER else "",
     )
-    _refuse_incomplete(account)
-    try:
-        root = account.root
-        client = _client(account)
-        sites, servers = client.sites(deadline=CHECK_SECONDS), client.servers(deadline=CHECK_SECONDS)
-    except BadAddress as error:
-        raise Refusal(str(error)) from error
-    except CloudError as error:
-        raise Refusal(f"The cloud was not connected. {error}") from error
-    uuid = tenant_uuid or next((site.tenant_uuid for site in sites.items if site.tenant_uuid), "")
-    _refuse_twice(account, uuid)
-    with transaction.atomic():
-        credential = Credential(
-            name=name,
-            cloud=root,
-            grant=grant.value,
-            client_id=client_id,
-            username=username,
-            is_simulator=bool(client.simulator),
+    if not is_partners(account) or tenant_uuid:
+        refuse_name(name)
+    elif not name:
+        raise Refusal("Give the partner a name.")
+    admins = admins_called(admin)
+    root_of(account)
+    refuse_incomplete(account, token)
+    if is_partners(account):
+        return partners.connect(
+            account, name=name, by=by, admins=admins, watch_only=watch_only, choose_later=choose_later
         )
-        if client_id:
-            credential.keep_secret(client_secret)
-        if grant is Grant.PASSWORD:
-            credential.keep_password(password)
+    found = look(account, token=token)
+    uuid = told_uuid(found, tenant_uuid)
+    if earlier := already(account, uuid):
+        raise Refusal(f'This tenant is connected already, as "{earlier.name}".')
+    with transaction.atomic():
+        credential = Credential(name=name, is_simulator=found.simulator, scopes=" ".join(found.scopes))
+        fill(credential, account)
         credential.save()
-        tenant = Tenant.objects.create(name=name, uuid=uuid, credential=credential)
-        for user in admins:
-            Membership.objects.create(user=user, tenant=tenant, role=Role.ADMIN)
+        begin(credential, found.tokens, tenant=account.tenant)
+        tenant = add(
+            credential,
+            name=name,
+            uuid=uuid,
+            found=found,
+            admins=admins,
+            by=by,
+            at=timezone.now(),
+            watch_only=watch_only,
+        )
     return Connected(
-        tenant=tenant,
-        sites=len(sites.items),
-        servers=len(servers.items),
+        credential=credential,
+        tenants=(tenant,),
+        sites=found.sites,
+        servers=found.servers,
         admins=tuple(user.get_username() for user in admins),
     )
 
 
-def _admins(admin: str | None) -> list[User]:
-    users = User.objects.filter(is_active=True)
-    if admin is None:
-        return list(users.filter(is_superuser=True))
-    found = users.filter(username=admin).first()
-    if found is None:
-        raise Refusal(f'There is no active user called "{admin}": create one with manage.py createsuperuser.')
-    return [found]
+def told_uuid(found: Found, wanted: str) -> str:
+    """Whose estate was found: the uuid that was given, if the sites agree, or the one they name. Raises Refusal."""
+    if wanted and found.tenants and wanted not in found.tenants:
+        raise Refusal(f"This credential sees the tenant {', '.join(found.tenants)}, and not {wanted}.")
+    return wanted or next(iter(found.tenants), "")
 
 
-def _refuse_incomplete(account: Account) -> None:
-    if account.grant is Grant.PASSWORD:
-        if not account.username or not account.password:
-            raise Refusal("The grant password needs a username and its password.")
-    elif not account.client_id or account.username:
-        raise Refusal("The grant client_credentials needs an API client's id and secret, and no username.")
-    if account.client_id and not account.client_secret:
-        raise Refusal("The client secret is empty.")
-    if any("\ud800" <= character <= "\udfff" for character in account.client_secret + account.password):
-        raise Refusal("The secret is not UTF-8: the terminal or the environment has another encoding.")
+def root_of(account: Account) -> str:
+    """The cloud's root. Raises Refusal with what is wrong with the address."""
+    try:
+        return account.root
+    except BadAddress as error:
+        raise Refusal(str(error)) from error
 
 
-def _refuse_twice(account: Account, uuid: str) -> None:
-    """One tenant watched twice would be two rows for each server, and two chances to start a failover."""
-    same_cloud = Tenant.objects.filter(credential__cloud=account.root)
-    # A user belongs to one tenant, and so does a client: where either side has no uuid to tell by, they tell.
-    by_user, by_client = Q(credential__username__iexact=account.username), Q(credential__client_id=account.client_id)
-    by_name = by_user if account.username else by_user & by_client
-    same = Q(uuid__iexact=uuid) | (by_name & Q(uuid="")) if uuid else by_name
-    if earlier := same_cloud.filter(same).first():
-        raise Refusal(f'This tenant is connected already, as "{earlier.name}".')
+# Until the estate's own clients are in.
+
+_clients: dict[int, tuple[datetime, Client]] = {}
+_lock = threading.Lock()
 
 
-def _client(account: Account) -> Client:
-    return Client(account, now=time.time, monotonic=boot_seconds)
+def client_of(tenant: Tenant) -> Client:
+    """The client for a tenant, one per tenant and process. Raises secrets.Unopenable."""
+    credential = tenant.credential
+    with _lock:
+        held = _clients.get(tenant.pk)
+        if held is None or held[0] != credential.changed_at:
+            client = Client(
+                account_of(credential, tenant), now=time.time, monotonic=boot_seconds, shelf=shelf_of(credential)
+            )
+            held = _clients[tenant.pk] = (credential.changed_at, client)
+        return held[1]

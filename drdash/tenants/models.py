@@ -30,6 +30,10 @@ class Credential(models.Model):
     by_tenant = models.BooleanField(
         default=False, editable=False, help_text="Each tenant has a token of its own, asked for by the tenant's uuid."
     )
+    takes_all = models.BooleanField(
+        default=False, editable=False, help_text="Customers that come are watched at once, without being armed."
+    )
+    customers_tried_at = models.DateTimeField(null=True, editable=False)
     customers_read_at = models.DateTimeField(null=True, editable=False)
     customers_error = models.TextField(blank=True, editable=False, help_text="Why the last read of them failed.")
     scopes = models.TextField(

@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from drdash.cloud.oauth import ShelfAway, Token
+from drdash.cloud.account import Grant
+from drdash.cloud.oauth import Memory, ShelfAway, Token
 from drdash.tenants.models import Credential, KeptToken
 from drdash.tenants.secrets import Unopenable, seal, unseal
 
@@ -86,6 +87,16 @@ class DatabaseShelf:
         """Whether the credential is still the one that this shelf was made for; it stays so until the commit."""
         current = Credential.objects.select_for_update(no_key=True)
         return bool(current.filter(pk=self._credential, changed_at=self._changed_at).values_list("pk", flat=True))
+
+
+def begin(credential: Credential, tokens: Memory, *, tenant: str) -> None:
+    """Keep what was got while the credential was tried, in the caller's transaction, where it cannot be got again: what
+    a sign-in or an assertion is renewed with.
+    """
+    if credential.grant in {Grant.AUTHORIZATION_CODE, Grant.JWT_BEARER} and not credential.is_partner:
+        for place in {"", tenant}:
+            if (token := tokens.read(place)) is not None:
+                KeptToken.objects.create(credential=credential, tenant=place, sealed=closed(token))
 
 
 def closed(token: Token) -> str:

@@ -66,7 +66,11 @@ def test_a_pass_brings_every_server_and_site(simulator: Simulator, tenant: Tenan
 def test_the_references_own_examples_arrive_whole(fresh_process: None) -> None:
     with running("reference") as simulator:
         tenant = connect(
-            name="Reference", cloud=simulator.url, client_id=simulator.client_id, client_secret=simulator.client_secret
+            by=None,
+            name="Reference",
+            cloud=simulator.url,
+            client_id=simulator.client_id,
+            client_secret=simulator.client_secret,
         ).tenant
         poll(tenant.pk)
         assert "servers?after=eyJSJdfQ" in lists(simulator)

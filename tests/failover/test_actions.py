@@ -59,7 +59,7 @@ def test_a_test_failover_is_accepted_then_seen_to_succeed_then_stopped(
     stopped.refresh_from_db()
     assert stopped.state == State.SUCCEEDED
     assert [post.path.rpartition(":")[2] for post in simulator.posts] == ["start_failover_test", "stop_failover"]
-    verbs = list(Entry.objects.order_by("id").values_list("verb", flat=True))
+    verbs = list(Entry.objects.exclude(action=None).order_by("id").values_list("verb", flat=True))
     assert verbs[:4] == [f"start_failover_test {word}" for word in ("Requested", "Sending", "Accepted", "Succeeded")]
 
 

@@ -17,6 +17,7 @@ from drdash.tenants.secrets import Unopenable, unseal
 
 def connected(simulator: Simulator, **changed: str) -> Tenant:
     usual: dict[str, Any] = {
+        "by": None,
         "name": "Customer",
         "cloud": simulator.url,
         "client_id": simulator.client_id,
@@ -73,7 +74,7 @@ def test_the_same_tenant_is_refused_twice(fresh_process: None, simulator: Simula
 
 def test_a_credential_that_may_not_read_is_refused(fresh_process: None, simulator: Simulator) -> None:
     simulator.fail("403", path="/sites")
-    with pytest.raises(Refusal, match="not allowed"):
+    with pytest.raises(Refusal, match="lacks dr_service::admin"):
         connected(simulator)
 
 

@@ -12,7 +12,8 @@ from django.core.management import CommandError, call_command
 
 from drdash.cloud.account import Grant
 from drdash.simulator.simulation import Simulator
-from drdash.tenants.connect import Refusal, account_of, client_of, connect, grant_called
+from drdash.tenants.accounts import account_of
+from drdash.tenants.connect import Refusal, client_of, connect, grant_called
 from drdash.tenants.models import Credential, Tenant
 from tests.canaries import CANARIES
 
@@ -22,6 +23,7 @@ NOTHING = '{"items": [], "paging": {"count": 0, "total": 0}}'
 
 def connected(simulator: Simulator, **changed: Any) -> Tenant:
     usual = {
+        "by": None,
         "name": "Customer",
         "cloud": simulator.url,
         "grant": Grant.PASSWORD,

@@ -256,7 +256,12 @@ def test_pages_follow_each_other_through_the_whole_list(polled: Poll, alice: Use
 def test_a_part_has_fifty_by_default(alice: User, fresh_process: None) -> None:
     with running("quiet", servers=61) as large:
         connected = connecting.connect(
-            name="Large", cloud=large.url, client_id=large.client_id, client_secret=large.client_secret, admin="alice"
+            by=None,
+            name="Large",
+            cloud=large.url,
+            client_id=large.client_id,
+            client_secret=large.client_secret,
+            admin="alice",
         )
         poll(connected.tenant.pk)
     page = Program(alice).read("servers/")

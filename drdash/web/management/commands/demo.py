@@ -69,7 +69,9 @@ class Command(up.Command):
         tenant = Tenant.objects.filter(credential__is_simulator=True).select_related("credential").first()
         if tenant is None:
             try:
-                found = connect(name=TENANT, cloud=cloud, client_id=CLIENT_ID, client_secret=self.secret, admin="admin")
+                found = connect(
+                    by=None, name=TENANT, cloud=cloud, client_id=CLIENT_ID, client_secret=self.secret, admin="admin"
+                )
             except Refusal as problem:
                 raise startup.CannotStart(str(problem)) from None
             tenant = found.tenant

@@ -1,0 +1,231 @@
+"""Another credential for a tenant: in place of the one it has, or beside it, to act with. Tried before it is stored."""
+
+import msgspec
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from drdash.audit import record
+from drdash.cloud import scopes
+from drdash.cloud.account import Account, Grant
+from drdash.cloud.oauth import Memory, Token
+from drdash.cloud.partner import Customer
+from drdash.tenants import access
+from drdash.tenants.accounts import account_of, fill, typed
+from drdash.tenants.adding import described
+from drdash.tenants.checking import (
+    Found,
+    Refusal,
+    is_partners,
+    list_customers,
+    look,
+    look_at_all,
+    refuse_incomplete,
+)
+from drdash.tenants.models import Credential, KeptToken, Tenant
+from drdash.tenants.partners import known
+from drdash.tenants.secrets import Unopenable
+from drdash.tenants.shelf import begin
+
+
+def using(credential: Credential) -> QuerySet[Tenant]:
+    """The tenants that are read or acted on with a credential."""
+    return Tenant.objects.filter(Q(credential=credential) | Q(acting=credential), removed_at=None)
+
+
+def replace(
+    credential: Credential,
+    *,
+    by: User | None,
+    grant: Grant,
+    client_id: str = "",
+    client_secret: str = "",
+    username: str = "",
+    password: str = "",
+    assertion: str = "",
+    token: Token | None = None,
+) -> None:
+    """Put another credential in its place: it must see the same tenants, which stay as they are with their history.
+
+    Raises access.Denied, and Refusal; then nothing was changed.
+    """
+    access.must_keep(by)
+    account = typed(
+        cloud=credential.cloud,
+        grant=grant,
+        client_id=client_id,
+        client_secret=client_secret,
+        username=username,
+        password=password,
+        assertion=assertion,
+    )
+    refuse_incomplete(account, token)
+    tenants = list(using(credential).select_related("credential", "acting"))
+    for tenant in tenants:
+        other = tenant.acting if tenant.credential_id == credential.pk else tenant.credential
+        _refuse_same(account, other)
+    if credential.by_tenant and not credential.sealed_assertion:
+        found = _same_customers(account, tenants)
+    else:
+        if is_partners(account):
+            raise Refusal("A partner's API client takes the place of a partner's alone. Connect it as a cloud instead.")
+        if credential.by_tenant and account.assertion and tenants:
+            account = msgspec.structs.replace(account, tenant=tenants[0].uuid.lower())
+        found = _same_tenants(account, token, credential, tenants)
+    at, before = timezone.now(), described(credential)
+    with transaction.atomic():
+        fill(credential, account)
+        credential.is_simulator, credential.scopes = found.simulator, " ".join(found.scopes)
+        credential.refused_at, credential.refused_what, credential.customers_error = None, "", ""
+        credential.save()
+        # After the save: what another process keeps meanwhile is then of the new one.
+        KeptToken.objects.filter(credential=credential).delete()
+        begin(credential, found.tokens, tenant=account.tenant)
+        detail = f'"{credential.name}" at {credential.cloud}: {before} → {described(credential)}.'
+        concerned: list[int | None] = [tenant.pk for tenant in tenants]
+        for pk in concerned or [None]:
+            record.write(by=by, verb="credential replaced", at=at, tenant=pk, detail=detail)
+
+
+def act_through(
+    tenant: Tenant,
+    *,
+    by: User | None,
+    grant: Grant,
+    client_id: str = "",
+    client_secret: str = "",
+    username: str = "",
+    password: str = "",
+    assertion: str = "",
+    token: Token | None = None,
+) -> str:
+    """Start and stop failovers of the tenant with this credential from now on; it goes on to be read with its own.
+
+    It must see the same tenant. A sentence when its token does not say that it may do so, else empty. Raises
+    access.Denied, and Refusal; then nothing was changed.
+    """
+    access.must_keep(by)
+    if tenant.removed_at is not None:
+        raise Refusal(f'"{tenant.name}" was taken off: connect it again.')
+    account = typed(
+        cloud=tenant.credential.cloud,
+        grant=grant,
+        client_id=client_id,
+        client_secret=client_secret,
+        username=username,
+        password=password,
+        assertion=assertion,
+    )
+    refuse_incomplete(account, token)
+    _refuse_same(account, tenant.credential)
+    uuid = _uuid_of(tenant)
+    if not uuid:
+        raise Refusal(
+            f'No site of "{tenant.name}" names its tenant, so nobody can tell whether this credential sees the same.'
+        )
+    if is_partners(account):
+        account = msgspec.structs.replace(account, tenant=uuid)
+    found = look(account, token=token)
+    if uuid not in found.tenants:
+        raise Refusal(f'This credential sees {_seen(found)}, and not "{tenant.name}" ({uuid}).')
+    before, at = tenant.acting, timezone.now()
+    with transaction.atomic():
+        credential = known(account) if is_partners(account) else None
+        credential = credential or Credential(name=f"{tenant.name[:190]} (acting)")
+        fill(credential, account)
+        credential.is_simulator, credential.scopes = found.simulator, " ".join(found.scopes)
+        credential.save()
+        begin(credential, found.tokens, tenant=account.tenant)
+        Tenant.objects.filter(pk=tenant.pk).update(acting=credential)
+        detail = f'"{tenant.name}" is acted on as {described(credential)}, read as {described(tenant.credential)}.'
+        record.write(by=by, verb="acting credential set", at=at, tenant=tenant.pk, detail=detail)
+        drop_unused(before)
+    tenant.acting = credential
+    if scopes.allowed("start_failover_test", found.scopes) is False:
+        return f"Its token says that {scopes.lacks('start_failover_test')}: the cloud may refuse to start failovers."
+    return ""
+
+
+def act_through_none(tenant: Tenant, *, by: User | None) -> None:
+    """Act with the credential that it is read with. Raises access.Denied."""
+    access.must_keep(by)
+    if (before := tenant.acting) is None:
+        return
+    with transaction.atomic():
+        Tenant.objects.filter(pk=tenant.pk).update(acting=None)
+        detail = f'"{tenant.name}": no longer {described(before)}.'
+        record.write(by=by, verb="acting credential removed", at=timezone.now(), tenant=tenant.pk, detail=detail)
+        drop_unused(before)
+    tenant.acting = None
+
+
+def drop_unused(*credentials: Credential | None) -> None:
+    """In the caller's transaction: nothing is left of those that no tenant uses but a name, for what was taken off."""
+    for credential in credentials:
+        if credential is not None and not using(credential).exists():
+            credential.customers.all().delete()
+            credential.tokens.all().delete()
+            credential.sealed_secret = credential.sealed_password = credential.sealed_assertion = ""
+            credential.client_id = credential.username = credential.scopes = credential.refused_what = ""
+            credential.is_partner = credential.takes_all = False
+            credential.removed_at = timezone.now()
+            credential.save()
+
+
+def _same_customers(account: Account, tenants: list[Tenant]) -> Found:
+    """A partner's account that reaches all of the tenants that the partner still has. Raises Refusal."""
+    if not is_partners(account):
+        raise Refusal(
+            f"This is a partner's credential, for {len(tenants)} tenants: replace it with a partner's API client."
+        )
+    tokens = Memory()
+    listed = {customer.uuid for customer in list_customers(account, tokens).items}
+    wanted = {tenant.uuid.lower(): tenant for tenant in tenants if tenant.vanished_at is None}
+    if missing := sorted(tenant.name for uuid, tenant in wanted.items() if uuid not in listed):
+        raise Refusal(f"This API client does not see all of the tenants that are watched: {', '.join(missing)}.")
+    good, bad = look_at_all(account, [Customer(uuid, tenant.name) for uuid, tenant in wanted.items()], tokens)
+    if bad and not good:
+        customer, why = next(iter(bad.items()))
+        raise Refusal(f'This API client can read none of the tenants. "{customer.name}": {why}')
+    return next(iter(good.values()), Found((), 0, 0, simulator=False, scopes=(), tokens=tokens))
+
+
+def _same_tenants(account: Account, token: Token | None, before: Credential, tenants: list[Tenant]) -> Found:
+    """An account that sees what the tenants are. Raises Refusal."""
+    expected = {tenant.pk: _uuid_of(tenant) for tenant in tenants}
+    found = look(account, token=token)
+    for tenant in tenants:
+        same = _is(account, before) if not found.tenants else expected[tenant.pk] in found.tenants
+        if not same:
+            raise Refusal(f'This credential sees {_seen(found)}, and not "{tenant.name}" ({expected[tenant.pk]}).')
+    return found
+
+
+def _uuid_of(tenant: Tenant) -> str:
+    """The tenant's uuid at the cloud; where none was ever told, as it is read now; empty when nobody says."""
+    if tenant.uuid:
+        return tenant.uuid.lower()
+    try:
+        found = look(account_of(tenant.credential, tenant))
+    except (Refusal, Unopenable):
+        return ""
+    return next(iter(found.tenants), "")
+
+
+def _refuse_same(account: Account, other: Credential | None) -> None:
+    if other is not None and _is(account, other):
+        raise Refusal("To read and to act with one and the same credential, none is needed to act: give another one.")
+
+
+def _is(account: Account, credential: Credential) -> bool:
+    """Whether both are the same client or user. Of a sign-in at the cloud, or an assertion, nobody can tell."""
+    if Grant.AUTHORIZATION_CODE in {account.grant, credential.grant} or account.assertion:
+        return False
+    if account.username or credential.username:
+        return account.username.lower() == credential.username.lower()
+    return account.client_id == credential.client_id and not credential.sealed_assertion
+
+
+def _seen(found: Found) -> str:
+    return f"the tenant {', '.join(found.tenants)}" if found.tenants else "no site that names its tenant"
