@@ -10,7 +10,8 @@ RUN DRDASH_DATA_DIR=/app/var /opt/venv/bin/python manage.py collectstatic --noin
 
 FROM python:3.11-slim
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DRDASH_DATA_DIR=/app/var
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin drdash
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin drdash \
+    && install -d -o drdash -m 700 /audit
 WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app

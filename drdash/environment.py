@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 KEYS = {"DRDASH_SECRET_KEY": "secret_key", "DRDASH_ENCRYPTION_KEYS": "encryption_keys"}
 # The demo has everybody's passwords: it must never meet a real database, Redis or address.
-NOT_FOR_THE_DEMO = ["DATABASE_URL", "REDIS_URL", "DRDASH_PUBLIC_URL", *KEYS]
+NOT_FOR_THE_DEMO = ["DATABASE_URL", "REDIS_URL", "DRDASH_PUBLIC_URL", "DRDASH_AUDIT_FILE", *KEYS]
 
 
 def data_dir() -> Path:
@@ -93,6 +93,13 @@ def whole_number(name: str, default: int, low: int, high: int) -> int:
     if not given.isascii() or not given.isdigit() or not low <= int(given) <= high:
         refuse(name, f"is {given!r}: set it to a whole number from {low} to {high}, or leave it out for {default}.")
     return int(given)
+
+
+def file(name: str, default: Path) -> Path:
+    path = Path(text(name) or default)
+    if not path.is_absolute() or path.is_dir():
+        refuse(name, f"is {str(path)!r}: set it to the full path of a file, or leave it out for {default}.")
+    return path
 
 
 def one_of(name: str, default: str, choices: list[str]) -> str:

@@ -9,7 +9,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from drdash import environment
-from drdash.environment import flag, hosts, one_of, refuse, text, whole_number
+from drdash.environment import file, flag, hosts, one_of, refuse, text, whole_number
 
 BASE_DIR = environment.BASE_DIR
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
@@ -196,6 +196,9 @@ TEMPLATES = [
         },
     }
 ]
+
+# A path of its own, on another disk at best: what happens to the database does not happen to it.
+AUDIT_FILE = file("DRDASH_AUDIT_FILE", DATA_DIR / "audit.jsonl")
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

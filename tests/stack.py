@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from django.contrib.auth.models import User
 
+from drdash.audit.mirror import mirror
 from drdash.cloud.records import Server
 from drdash.estate import aside, clients, waiting
 from drdash.estate.plans import plans
@@ -32,6 +33,8 @@ def fresh_process(redis_url: str, transactional_db: None) -> Iterator[None]:
 
     def forget() -> None:
         aside.settle()
+        mirror().settle()
+        mirror().path.unlink(missing_ok=True)
         replica.cache_clear()
         store.cache_clear()
         plans.cache_clear()
@@ -98,6 +101,8 @@ def polled(tenant: Tenant) -> Poll:
 
     def again() -> Estate:
         aside.settle()
+        mirror().settle()
+        mirror().path.unlink(missing_ok=True)
         known = store().load(tenant.pk)
         due = msgspec.structs.replace(known.health, tried_at=None, failures=0)
         store().publish(known, msgspec.structs.replace(known, health=due), Change())

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from drdash.audit.record import writing
 from drdash.clock import boot_seconds
 from drdash.cloud.client import Client
 from drdash.cloud.errors import CloudError
@@ -199,7 +200,7 @@ def _stopped(wish: Wish, verdict: Verdict, fresh: Fresh, user: User, tenant: Ten
 def _claim(action: Action, wish: Wish, verdict: Verdict, ours: Action | None) -> bool:
     """Take the server for this action, committed; False: refused, as another action took it meanwhile."""
     try:
-        with transaction.atomic(durable=True):
+        with writing(durable=True):
             now = timezone.now()
             if ours is not None:
                 # Only a stop gets past the guard here: it goes over a start whose outcome nobody knows.

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from drdash.audit.record import write
+from drdash.audit.record import write, writing
 from drdash.cloud.client import Sent
 from drdash.cloud.wire import Accepted
 from drdash.estate.aside import aside
@@ -17,7 +17,7 @@ from drdash.failover.models import Action, State
 
 def create(*, user: User, now: datetime, **fields: Any) -> Action:
     """A new action in ``requested`` and its audit entry, committed. Raises IntegrityError when the key was used."""
-    with transaction.atomic(durable=True):
+    with writing(durable=True):
         action = Action.objects.create(user=user, requested_at=now, state=State.REQUESTED, **fields)
         _audit(action, now, State.REQUESTED.label, by=user, detail="")
     announce(action)
@@ -33,7 +33,7 @@ def move(
     IntegrityError when another action on the server is open and this one would be too. May be called within a
     transaction of the caller's, which then commits and announces for itself.
     """
-    with transaction.atomic():
+    with writing():
         moved = Action.objects.filter(pk=action.pk, state__in=list(before)).update(state=after, **fields)
         if not moved:
             action.refresh_from_db()
@@ -47,7 +47,7 @@ def move(
 def keep_late_answer(action: Action, *, now: datetime, said: str, sent: Sent) -> None:
     """Note an answer that came when the action was no longer being sent. Its state stays as it is."""
     task = sent.answer.task_uuid if isinstance(sent.answer, Accepted) else ""
-    with transaction.atomic():
+    with writing():
         Action.objects.filter(pk=action.pk).update(
             body=sent.body.decode(), status=sent.status, reply=sent.reply, task_uuid=task, answered_at=now
         )

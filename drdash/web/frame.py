@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render as render_template
 from django.utils import timezone
 
+from drdash.audit.mirror import mirror
 from drdash.cloud.records import Server
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import Estate, Seen
@@ -103,6 +104,7 @@ def page(
         "store_away": not replica().reachable,
         "keeps": request.user.is_superuser or Role.ADMIN in frame.reach.roles.values(),
         "news": news.told() if request.user.is_superuser else [],
+        "audit_alarm": mirror().look(),
         "stream": f"/events/?{urlencode({'topics': ','.join(topics)})}",
     }
     return unkept(render_template(request, template, {**around, **context}, status=status))

@@ -86,7 +86,13 @@ def postgresql() -> Iterator[PostgreSQL]:
             wanted.user,
             wanted.database,
         ]
-        subprocess.run(create, env={**os.environ, "PGPASSWORD": wanted.password}, check=True, capture_output=True)
+        known = {**os.environ, "PGPASSWORD": wanted.password}
+        # It listens a moment before it lets anyone in.
+        wait_until(
+            lambda: subprocess.run(create, env=known, capture_output=True, check=False).returncode == 0,
+            15,
+            "the database is made",
+        )
         yield wanted
     finally:
         process.terminate()

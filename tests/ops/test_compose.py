@@ -59,6 +59,7 @@ class Composed:
             "redis-cli": f"{sys.executable} {folder / 'ping.py'} {self.redis}",
             "0.0.0.0": "127.0.0.1",
             "/tmp": str(folder),
+            "/audit": str(folder),
         }
         self.given = {
             "POSTGRES_PASSWORD": database.password,
@@ -128,6 +129,23 @@ print(answer.decode().splitlines()[-1].lstrip("+"))
 """
 
 
+TAMPER = """
+from django.db import DatabaseError, connection
+from django.utils import timezone
+from drdash.audit.mirror import mirror
+from drdash.audit.record import write
+
+write(by=None, verb="tried", at=timezone.now())
+for sql in ("UPDATE audit_entry SET verb = 'x'", "DELETE FROM audit_entry", "TRUNCATE audit_entry"):
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+    except DatabaseError as error:
+        print("refused" if "append-only" in str(error) else error)
+assert mirror().settle()
+"""
+
+
 @pytest.fixture
 def composed(tmp_path: Path, postgresql: PostgreSQL) -> Iterator[Composed]:
     services = Composed(tmp_path, postgresql)
@@ -172,6 +190,9 @@ def test_the_services_start_in_order_become_healthy_and_poll(composed: Composed)
         assert composed.healthy(service), f"{service} is not healthy\n{composed.words()}"
     for service in ("web", "worker", "beat"):
         assert composed.processes[service].poll() is None, composed.words()
+
+    assert composed.run("python", "manage.py", "shell", "-v", "0", "-c", TAMPER).split() == ["refused"] * 3
+    assert "The audit is whole" in composed.run("python", "manage.py", "verify_audit")
 
 
 @pytest.mark.parametrize(

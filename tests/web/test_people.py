@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from drdash.audit.models import Entry
+from drdash.audit.record import write
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
 from tests.web.seen import publish, server
@@ -87,7 +88,7 @@ def test_the_admin_site_keeps_memberships_and_never_shows_a_secret(tenant: Tenan
     root = User.objects.create_superuser("root", password="root")
     client = Client()
     client.force_login(root)
-    Entry.objects.create(at=timezone.now(), tenant=tenant.pk, username="root", verb="connected")
+    write(by=root, at=timezone.now(), tenant=tenant.pk, verb="connected")
     credential = tenant.credential
     pages = [f"/admin/tenants/credential/{credential.pk}/change/", "/admin/tenants/credential/"]
     pages += [f"/admin/tenants/tenant/{tenant.pk}/change/", f"/admin/auth/user/{root.pk}/change/"]
@@ -135,7 +136,7 @@ def test_what_belongs_to_no_tenant_that_is_left_is_in_the_audit_for_superusers_a
         Membership.objects.create(user=person, tenant=tenant, role=Role.ADMIN)
     elsewhere = Tenant.objects.create(name="Elsewhere", credential=tenant.credential)
     for number, verb in ((tenant.pk, "armed"), (gone.pk, "taken off"), (None, "connected"), (elsewhere.pk, "paused")):
-        Entry.objects.create(at=timezone.now(), tenant=number, username="root", verb=verb)
+        write(by=root, at=timezone.now(), tenant=number, verb=verb)
 
     def verbs(person: User) -> set[str]:
         client = Client()
