@@ -182,7 +182,7 @@ def _points(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {"choices": choices, "points_url": points.url(server, choices)}
     if "points" in request.GET:
         offer = points.offered(context["tenant"], server, choices)
-        shown |= {"choices": offer.above or choices, "offer": offer}
+        shown |= {"choices": offer.above, "offer": offer}
     return shown
 
 

@@ -89,14 +89,15 @@ def offered(tenant: Tenant, server: Server, shown: tuple[Choice, ...]) -> Offer:
     """Ask the cloud for the server's recovery points; ``shown`` are the choices that are there without."""
     href = next((link.href for link in server.links or () if link.rel == Rel.RECOVERY_POINTS), None)
     if href is None:
-        return Offer(notes=("The cloud names no list of recovery points for this server.",))
+        return Offer(above=shown, notes=("The cloud names no list of recovery points for this server.",))
     path = links.own_path(href, tenant.credential.cloud, api=links.BACKUPS)
     if path is None:
-        return Offer(notes=("The list of recovery points is not on the cloud's own host, so it was not asked for.",))
+        words = "The list of recovery points is not on the cloud's own host, so it was not asked for."
+        return Offer(above=shown, notes=(words,))
     now = timezone.now()
     read = beside.ask(tenant, beside.BACKUPS, lambda get: vault.read(path, get, now=now.timestamp()))
     if isinstance(read, Trouble):
-        return Offer(notes=(read.sentence,))
+        return Offer(above=shown, notes=(read.sentence,))
     return sorted_out(read, shown, now)
 
 

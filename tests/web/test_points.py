@@ -186,6 +186,7 @@ def test_a_refusal_is_told_in_words_and_takes_nothing_away(
     status, html = listed(bob, server)
     assert status == 200
     assert words in html
+    assert "What you lose is not known." in html
     assert 'type="radio"' not in html
     simulator.clear_faults()
     assert dialog.send()[0] == 200
