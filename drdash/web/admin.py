@@ -1,12 +1,18 @@
-"""Django's admin: people, memberships and tenants are kept here; what was done is only read. No secret is shown."""
+"""Django's admin: people, memberships and tenants are kept here; what was done is only read. No secret is shown.
+
+Every change made here is in the audit.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
+from django.db import models
 from django.http import HttpRequest
+from django.utils import timezone
 
+from drdash.audit import record
 from drdash.audit.models import Entry
 from drdash.failover.models import Action
 from drdash.tenants.models import Credential, Membership, Tenant
@@ -29,7 +35,32 @@ class Memberships(Inline):
     autocomplete_fields = ("user",)
 
 
-class PersonAdmin(PeopleAdmin):
+class Audited:
+    """An admin whose changes are written into the audit, in the transaction that makes them."""
+
+    def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
+        _write(request, "added", obj)
+        return super().log_addition(request, obj, message)  # type: ignore[misc]
+
+    def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
+        fields = [name for one in message if isinstance(one, dict) for name in one.get("changed", {}).get("fields", ())]
+        _write(request, "changed", obj, f"Changed: {', '.join(fields)}." if fields else "")
+        return super().log_change(request, obj, message)  # type: ignore[misc]
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for obj in queryset:
+            _write(request, "deleted", obj)
+        return super().log_deletions(request, queryset)  # type: ignore[misc]
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)  # type: ignore[misc]
+        for membership in [*formset.new_objects, *(one for one, _ in formset.changed_objects)]:
+            _write(request, "gave", membership)
+        for membership in formset.deleted_objects:
+            _write(request, "took", membership)
+
+
+class PersonAdmin(Audited, PeopleAdmin):
     """People, with what they may do where."""
 
     inlines = (Memberships,)
@@ -49,7 +80,7 @@ class ReadOnly(ModelAdmin):
 
 
 @admin.register(Tenant)
-class TenantAdmin(ModelAdmin):
+class TenantAdmin(Audited, ModelAdmin):
     """Tenants: renamed or switched off here; `manage.py connect` makes them."""
 
     list_display = ("name", "credential", "enabled")
@@ -61,6 +92,9 @@ class TenantAdmin(ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # its actions and its audit need its name
 
 
 @admin.register(Credential)
@@ -86,6 +120,17 @@ class EntryAdmin(ReadOnly):
 
     list_display = ("at", "username", "verb", "tenant", "server_uuid")
     search_fields = ("username", "verb", "server_uuid")
+
+
+def _write(request: HttpRequest, what: str, obj: models.Model, detail: str = "") -> None:
+    tenant = obj.pk if isinstance(obj, Tenant) else obj.tenant_id if isinstance(obj, Membership) else None
+    record.write(
+        by=request.user if isinstance(request.user, User) else None,
+        verb=f"{what} {obj._meta.verbose_name}",
+        at=timezone.now(),
+        tenant=tenant,
+        detail=f"{obj}. {detail}".strip(),
+    )
 
 
 admin.site.unregister(User)

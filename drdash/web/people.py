@@ -1,12 +1,20 @@
-"""Signing in and out, and changing one's password."""
+"""Signing in and out, and changing one's password. Each is in the audit, through whichever door it was done."""
+
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import views as auth
 from django.contrib.auth.forms import PasswordChangeForm
-from django.http import HttpResponse
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
+
+from drdash.audit.record import write, writing
 
 login = never_cache(auth.LoginView.as_view(template_name="people/login.html", redirect_authenticated_user=True))
 logout = auth.LogoutView.as_view()
@@ -21,4 +29,19 @@ class Password(auth.PasswordChangeView):
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         messages.success(self.request, "Your password is changed. Other sessions of yours have ended.")
-        return super().form_valid(form)
+        with writing():
+            write(by=form.user, verb="changed their password", at=timezone.now())
+            return super().form_valid(form)
+
+
+@receiver(user_logged_in)
+def signed_in(*, request: HttpRequest, user: User, **_: Any) -> None:
+    """Note a sign-in, here or at Django's admin."""
+    write(by=user, verb="signed in", at=timezone.now(), detail=f"From {request.META.get('REMOTE_ADDR', '')}.")
+
+
+@receiver(user_logged_out)
+def signed_out(*, user: User | None, **_: Any) -> None:
+    """Note a sign-out. None: the session was over already."""
+    if user is not None:
+        write(by=user, verb="signed out", at=timezone.now())

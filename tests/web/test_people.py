@@ -76,6 +76,48 @@ def test_a_short_password_is_refused_in_words(alice: User) -> None:
     assert "too short" in client.post("/password/", new).content.decode()
 
 
+def verbs() -> list[str]:
+    return list(Entry.objects.order_by("number").values_list("verb", flat=True))
+
+
+def test_signing_in_and_out_and_a_new_password_are_in_the_audit(alice: User) -> None:
+    client = Client()
+    sign_in(client, password="wrong")
+    sign_in(client)
+    new = {"old_password": PASSWORD, "new_password1": "another long one 17", "new_password2": "another long one 17"}
+    client.post("/password/", new)
+    client.post("/logout/")
+    assert verbs() == ["signed in", "changed their password", "signed out"]
+    assert {entry.username for entry in Entry.objects.all()} == {"alice"}
+
+
+def test_a_change_of_rights_in_the_admin_site_is_in_the_audit(tenant: Tenant, alice: User) -> None:
+    root = User.objects.create_superuser("root", password="root")
+    client = Client()
+    client.force_login(root)
+    page = f"/admin/tenants/tenant/{tenant.pk}/change/"
+    inline = {"memberships-TOTAL_FORMS": "1", "memberships-INITIAL_FORMS": "0", "memberships-0-tenant": tenant.pk}
+    shown = {"name": "Acme", "enabled": "on", "paused": "", "armed": "on"}
+    given = {**shown, **inline, "memberships-0-user": alice.pk, "memberships-0-role": "operator"}
+    assert client.post(page, given).status_code == 302
+    membership = alice.memberships.get()
+    kept = {
+        **given,
+        "memberships-INITIAL_FORMS": "1",
+        "memberships-0-id": membership.pk,
+        "memberships-0-role": "admin",
+    }
+    assert client.post(page, kept).status_code == 302
+    assert client.post(page, {**kept, "memberships-0-DELETE": "on"}).status_code == 302
+    told = [(entry.verb, entry.detail) for entry in Entry.objects.filter(tenant=tenant.pk).order_by("number")]
+    assert [one for one in told if "membership" in one[0]] == [
+        ("gave membership", "alice: operator of Acme."),
+        ("gave membership", "alice: admin of Acme."),
+        ("took membership", "alice: admin of Acme."),
+    ]
+    assert client.post(f"/admin/tenants/tenant/{tenant.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
 @pytest.fixture
 def tenant(fresh_process: None) -> Tenant:
     credential = Credential(name="c", cloud="https://cloud.example", client_id="client")
@@ -99,7 +141,7 @@ def test_the_admin_site_keeps_memberships_and_never_shows_a_secret(tenant: Tenan
         assert credential.sealed_secret not in answer.content.decode()
     for page in ("/admin/failover/action/add/", "/admin/audit/entry/add/", "/admin/tenants/credential/add/"):
         assert client.get(page).status_code == 403
-    entry = Entry.objects.get()
+    entry = Entry.objects.get(verb="connected")
     assert client.post(f"/admin/audit/entry/{entry.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
