@@ -5,9 +5,12 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from drdash.tenants.models import Credential
+from drdash.cloud.oauth import Token
+from drdash.tenants.accounts import shelf_of
+from drdash.tenants.models import Credential, KeptToken
 from drdash.tenants.rotation import Stuck, rotate
 from drdash.tenants.secrets import Unopenable, unseal
+from drdash.tenants.shelf import closed
 
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 
@@ -109,3 +112,41 @@ def test_without_a_key_it_says_which_setting_is_missing(settings: Settings) -> N
     settings.ENCRYPTION_KEYS = []
     with pytest.raises(CommandError, match="DRDASH_ENCRYPTION_KEYS is not set"):
         call_command("rotate_keys")
+
+
+def with_a_token(credential: Credential, key: str, settings: Settings) -> None:
+    settings.ENCRYPTION_KEYS = [key]
+    token = Token("canary-token-text", 1000.0, refresh="canary-token-refresh")
+    KeptToken.objects.create(credential=credential, sealed=closed(token))
+
+
+@pytest.mark.django_db
+def test_assertions_and_tokens_are_resealed_too(settings: Settings) -> None:
+    credential = stored("first", settings)
+    credential.keep_assertion("canary-secret-assertion")
+    credential.save()
+    with_a_token(credential, OLD, settings)
+    KeptToken.objects.create(credential=credential, tenant="claimed, and nothing kept yet")
+    settings.ENCRYPTION_KEYS = [NEW, OLD]
+    assert rotate() == 3
+    settings.ENCRYPTION_KEYS = [NEW]
+    credential.refresh_from_db()
+    assert unseal(credential.sealed_assertion) == "canary-secret-assertion"
+    kept = shelf_of(credential).read("")
+    assert kept is not None
+    assert (kept.text, kept.refresh) == ("canary-token-text", "canary-token-refresh")
+
+
+@pytest.mark.django_db
+def test_a_token_that_no_key_opens_is_dropped_unless_a_person_signed_in_for_it(settings: Settings) -> None:
+    credential = stored("first", settings)
+    with_a_token(credential, LOST, settings)
+    settings.ENCRYPTION_KEYS = [NEW, OLD]
+    assert rotate() == 1
+    assert not KeptToken.objects.exists()
+    Credential.objects.update(grant="authorization_code")
+    with_a_token(credential, LOST, settings)
+    settings.ENCRYPTION_KEYS = [NEW, OLD]
+    with pytest.raises(Stuck, match="first"):
+        rotate()
+    assert KeptToken.objects.count() == 1
