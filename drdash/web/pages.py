@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from drdash.cloud.records import Site
 from drdash.cloud.words import ServerType
 from drdash.estate.snapshot import Estate, Seen
-from drdash.web import cards, finding, overview, rows, wording
+from drdash.web import cards, finding, overview, rows, tenants, wording
 from drdash.web.finding import Found, Wanted
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, unkept, wants_part
 from drdash.web.wording import look_of
@@ -35,6 +35,8 @@ JUMPS = 10
 def home(request: HttpRequest) -> HttpResponse:
     """The overview, worst first."""
     frame = frame_of(request)
+    if not frame.reach.tenants and tenants.begins(request):
+        return redirect("connect")
     found = finding.find(frame.estates, Wanted(), is_blocked=frame.is_blocked)
     names = {pk: tenant.name for pk, tenant in frame.reach.tenants.items()}
     sites = [(names[pk], seen.record) for pk, estate in frame.estates.items() for seen in estate.sites.values()]

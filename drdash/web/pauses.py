@@ -26,4 +26,5 @@ def pauses_of(tenants: Iterable[Tenant]) -> dict[int, Pause]:
         return {}
     told = Entry.objects.filter(tenant__in=paused, verb=VERB)
     latest = told.values("tenant").annotate(last=Max("id")).values("last")
-    return {entry.tenant: Pause(entry.username, entry.at) for entry in Entry.objects.filter(pk__in=latest)}
+    entries = Entry.objects.filter(pk__in=latest)
+    return {entry.tenant: Pause(entry.username, entry.at) for entry in entries if entry.tenant is not None}

@@ -1,6 +1,19 @@
 from django.urls import include, path
 
-from drdash.web import dialogs, journal, pages, people, points, probes, progress, screenshots
+from drdash.web import (
+    connecting,
+    credentials,
+    customers,
+    dialogs,
+    journal,
+    pages,
+    people,
+    points,
+    probes,
+    progress,
+    screenshots,
+    tenants,
+)
 
 # Ids may be anything, a slash included: what is behind them is matched first.
 urlpatterns = [
@@ -19,6 +32,19 @@ urlpatterns = [
     path("actions/<int:pk>/", journal.action, name="action"),
     path("actions/<int:pk>/task/", progress.of_action, name="action_task"),
     path("audit/", journal.audit, name="audit"),
+    path("tenants/", tenants.tenants, name="tenants"),
+    path("tenants/connect/", connecting.ask, {"goal": "connect"}, name="connect"),
+    path("tenants/connect/consent/", connecting.consent_page, name="connect-consent"),
+    path("tenants/connect/return/", connecting.come_back, name="connect-return"),
+    path("tenants/<int:pk>/", tenants.tenant, name="tenant"),
+    path("tenants/<int:pk>/acting/", connecting.ask, {"goal": "acting"}, name="acting"),
+    path("tenants/<int:pk>/acting/none/", credentials.acting_none, name="acting-none"),
+    path("tenants/<int:pk>/take-off/", tenants.take_off, name="take-off"),
+    path("tenants/<int:pk>/<str:deed>/", tenants.do, name="tenant-do"),
+    path("credentials/<int:pk>/", credentials.credential, name="credential"),
+    path("credentials/<int:pk>/replace/", connecting.ask, {"goal": "replace"}, name="replace"),
+    path("credentials/<int:pk>/forget/", credentials.forget, name="forget"),
+    path("credentials/<int:pk>/customers/", customers.customers, name="customers"),
     path("login/", people.login, name="login"),
     path("logout/", people.logout, name="logout"),
     path("password/", people.Password.as_view(), name="password"),

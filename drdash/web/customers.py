@@ -1,0 +1,113 @@
+"""A partner's customers: which of them are watched, and the choice of more."""
+
+from typing import Any
+
+import msgspec
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from drdash.tenants import partners
+from drdash.tenants.connect import Connected, Refusal
+from drdash.tenants.models import Credential, Customer
+from drdash.tenants.secrets import Unopenable
+from drdash.web import tenants
+from drdash.web.credentials import credential_or_404
+from drdash.web.frame import frame_of, page
+from drdash.web.goals import onward
+from drdash.web.tenantcards import TenantCard
+from drdash.web.wording import Look
+
+SHOWN = 300
+TOLD = 5
+NEW = Look("New", "moving", "moving")
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """A customer; ``card``: the tenant that it is watched as."""
+
+    customer: Customer
+    card: TenantCard | None
+    ticked: bool
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def customers(request: HttpRequest, pk: int) -> HttpResponse:
+    """The customers of a partner's credential, to choose from."""
+    tenants.superuser_only(request)
+    credential = credential_or_404(pk)
+    if not credential.is_partner:
+        raise Http404
+    do, problem = request.POST.get("do", ""), ""
+    try:
+        if do == "watch":
+            return onward(request, _watch(request, credential))
+        if do == "leave":
+            partners.looked_at(credential, by=tenants.user_of(request))
+            messages.success(request, "The new customers stay unwatched, and are announced no more.")
+            return onward(request, reverse("credential", args=[pk]))
+    except (Refusal, Unopenable) as refusal:
+        problem = str(refusal)
+    context = _context(request, credential) | {"problem": problem}
+    return page(request, "tenants/customers.html", context, frame=frame_of(request), status=422 if problem else 200)
+
+
+def _watch(request: HttpRequest, credential: Credential) -> str:
+    asked, by = request.POST, tenants.user_of(request)
+    everyone = asked.get("which") == "all"
+    if not everyone and not asked.getlist("customer"):
+        raise Refusal("No customer is ticked.")
+    found = partners.watch(
+        credential,
+        None if everyone else asked.getlist("customer"),
+        by=by,
+        watch_only="watch_only" in asked,
+        admin=asked.get("admin") or None,
+    )
+    partners.looked_at(credential, by=by)
+    messages.success(request, _told(found, everyone=everyone))
+    for name, why in found.left_out[:TOLD]:
+        messages.error(request, f"{name} is left out. {why}")
+    if len(found.left_out) > TOLD:
+        messages.error(request, f"{len(found.left_out) - TOLD} more are left out, for the like.")
+    return reverse("credential", args=[credential.pk])
+
+
+def _told(found: Connected, *, everyone: bool) -> str:
+    many = len(found.tenants)
+    begun = f"{found.tenants[0].name} is" if many == 1 else f"{many} customers are"
+    who = f"Their admins: {', '.join(found.admins)}." if found.admins else "Nobody can see them yet."
+    to_come = " Those to come will be watched too, unarmed." if everyone else ""
+    return f"{begun} watched now: {found.sites} sites, {found.servers} servers. {who}{to_come}"
+
+
+def _context(request: HttpRequest, credential: Credential) -> dict[str, Any]:
+    asked = request.POST
+    ticked, needle = set(asked.getlist("customer")), asked.get("q", "").strip().casefold()
+    listed = partners.customers_of(credential)
+    watched = {one.tenant.pk: one.tenant for one in listed if one.tenant}
+    cards = {card.tenant.pk: card for card in tenants.cards_of(list(watched.values()), keeps=False)}
+    choices = [
+        Choice(one.customer, cards[one.tenant.pk] if one.tenant else None, one.customer.uuid in ticked)
+        for one in listed
+        if one.customer.uuid in ticked or needle in one.customer.name.casefold() or needle in one.customer.uuid
+    ]
+    # What is ticked stays in sight, whatever is searched for.
+    choices.sort(key=lambda choice: (not choice.ticked, not choice.customer.is_new))
+    return {
+        "credential": credential,
+        "total": sum(one.customer.vanished_at is None for one in listed),
+        "watched": len(watched),
+        "fresh": sum(one.customer.is_new and one.customer.vanished_at is None for one in listed),
+        "q": asked.get("q", ""),
+        "found": len(choices),
+        "shown": choices[:SHOWN],
+        "ticked": len(ticked),
+        "which": asked.get("which", "all" if credential.takes_all else "some"),
+        "watch_only": "watch_only" in asked if asked else True,
+        "admin": asked.get("admin", ""),
+        "admins": User.objects.filter(is_active=True).order_by("username").values_list("username", flat=True),
+        "new": NEW,
+    }

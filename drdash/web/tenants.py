@@ -1,0 +1,235 @@
+"""The pages on which tenants are kept: which there are, in which state, and what their admins may do with them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from drdash.audit.models import Entry
+from drdash.estate.aside import aside
+from drdash.estate.replica import replica
+from drdash.estate.store import StoreAway, store
+from drdash.failover.guard import PRODUCTION, TESTS
+from drdash.tenants import keeping
+from drdash.tenants.access import Denied, Reach
+from drdash.tenants.models import Credential, Membership, Tenant
+from drdash.tenants.roles import Role
+from drdash.web import tenantcards
+from drdash.web.frame import frame_of, page, unkept, wants_part
+from drdash.web.pauses import pauses_of
+from drdash.web.tenantcards import TenantCard, credential_card, tenant_card
+
+PAGE = 100
+TOLD = 20
+DEEDS: dict[str, tuple[Callable[..., object], str]] = {
+    "pause": (keeping.pause, "Paused"),
+    "resume": (keeping.resume, "Resumed"),
+    "arm": (keeping.arm, "Armed"),
+    "disarm": (keeping.disarm, "Only watched from now on"),
+}
+OFFERS = {
+    "pause": (
+        "Pause",
+        "Nothing is read any more, and nothing can be started or stopped from here. The last data stays, and ages.",
+    ),
+    "resume": ("Resume", "It is read again, and what its armed state allows can be started and stopped again."),
+    "arm": ("Arm", "Its operators and admins may then start and stop failovers from here."),
+    "disarm": ("Watch only", "It is read as before, but nothing can be started or stopped until an admin arms it."),
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def tenants(request: HttpRequest) -> HttpResponse:
+    """The tenants that the reader keeps; a POST does one thing with many of them."""
+    frame = frame_of(request)
+    cards = cards_of(kept(request, frame.reach), keeps=True)
+    given = {name: request.GET.get(name, "").strip() for name in ("q", "state", "acts")}
+    found = tenantcards.found(cards, **given)
+    given = {name: value for name, value in given.items() if value}
+    if request.method == "POST":
+        return _do_many(request, found, given)
+    context = _paged(found, request.GET.get("page", ""), given) | {
+        "given": given,
+        "keeps": sum(card.keeps for card in found),
+        "states": tenantcards.STATES.items(),
+        "partners": _partners() if user_of(request).is_superuser else [],
+    }
+    if wants_part(request, "results"):
+        return unkept(render(request, "tenants/_results.html", context))
+    return page(request, "tenants/page.html", context, frame=frame)
+
+
+@require_safe
+def tenant(request: HttpRequest, pk: int) -> HttpResponse:
+    """One tenant: its state, what it is read with, what acts, who may see it, what was done with it."""
+    frame = frame_of(request)
+    one = one_kept(request, frame.reach, pk)
+    [card] = cards_of([one], keeps=True)
+    do_pause, do_arm = "resume" if one.paused else "pause", "disarm" if one.armed else "arm"
+    people = Membership.objects.filter(Q(tenant=one) | Q(tenant=None), user__is_active=True).select_related("user")
+    context = {
+        "card": card,
+        "within": one.pk in frame.reach.tenants,
+        "offers": [(do, *OFFERS[do]) for do in (do_pause, do_arm)],
+        "reading": credential_card(one.credential),
+        "acting": credential_card(one.acting) if one.acting else None,
+        "people": _people(people),
+        "entries": Entry.objects.filter(tenant=one.pk, action=None)[:TOLD],
+    }
+    return page(request, "tenants/one.html", context, frame=frame)
+
+
+@require_POST
+def do(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
+    """Pause, resume, arm or disarm one tenant."""
+    if deed not in DEEDS:
+        raise Http404
+    one = one_kept(request, frame_of(request).reach, pk)
+    act, done = DEEDS[deed]
+    _carry_out(request, act, one)
+    messages.success(request, f"{one.name}: {done.lower()}.")
+    return redirect("tenant", pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def take_off(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take a tenant off, its name typed: its data and secrets go, its audit stays."""
+    superuser_only(request)
+    frame = frame_of(request)
+    one = one_kept(request, frame.reach, pk)
+    if one.removed_at:
+        return redirect("tenant", pk)
+    typed = request.POST.get("confirm", "")
+    if request.method == "POST" and typed.strip() == one.name.strip():
+        keeping.take_off(one, by=user_of(request))
+        messages.success(request, f"{one.name} is taken off. What was done with it is kept below.")
+        try:
+            store().drop(pk)
+        except StoreAway:
+            messages.warning(request, "Redis does not answer, so what was last read of it is still there.")
+        return redirect("tenant", pk)
+    problem = "That is not the tenant's name. Nothing was taken off." if request.method == "POST" else ""
+    used = {one.credential, *([one.acting] if one.acting else [])}
+    shared = {credential for credential in used if keeping.others_with(credential, one)}
+    estate = replica().estates([pk])[pk]
+    context = {
+        "tenant": one,
+        "typed": typed,
+        "problem": problem,
+        "people": one.memberships.count(),
+        "shared": sorted(credential.name for credential in shared),
+        "last_of": sorted(credential.name for credential in used - shared),
+        "running": sum(seen.record.status in TESTS | PRODUCTION for seen in estate.servers.values()),
+    }
+    return page(request, "tenants/take_off.html", context, frame=frame, status=422 if problem else 200)
+
+
+def kept(request: HttpRequest, reach: Reach) -> list[Tenant]:
+    """The tenants that the reader keeps: all for a superuser, otherwise those whose admin they are; 403 for none."""
+    every = Tenant.objects.select_related("credential", "acting")
+    if user_of(request).is_superuser:
+        return list(every.order_by("removed_at", "name"))
+    own = [pk for pk, role in reach.roles.items() if role is Role.ADMIN]
+    if not own:
+        raise PermissionDenied
+    return list(every.filter(pk__in=own))
+
+
+def one_kept(request: HttpRequest, reach: Reach, pk: int) -> Tenant:
+    """A tenant that the reader keeps; 403 for its other members, 404 for everyone else."""
+    if not user_of(request).is_superuser and pk not in reach.roles:
+        raise Http404
+    if (one := next((one for one in kept(request, reach) if one.pk == pk), None)) is None:
+        raise PermissionDenied if pk in reach.roles else Http404
+    return one
+
+
+def begins(request: HttpRequest) -> bool:
+    """Whether a superuser looks at a drdash that watches nothing yet."""
+    return user_of(request).is_superuser and not Tenant.objects.filter(removed_at=None).exists()
+
+
+def superuser_only(request: HttpRequest) -> None:
+    """403 for everyone else."""
+    if not user_of(request).is_superuser:
+        raise PermissionDenied
+
+
+def user_of(request: HttpRequest) -> User:
+    """Who asks."""
+    assert isinstance(request.user, User)  # noqa: S101 - LoginRequiredMiddleware sees to it
+    return request.user
+
+
+def cards_of(listed: Sequence[Tenant], *, keeps: bool) -> list[TenantCard]:
+    """The cards of tenants, whose credentials must be loaded."""
+    estates, pauses, now = replica().estates([one.pk for one in listed]), pauses_of(listed), timezone.now()
+    return [tenant_card(one, estates[one.pk].health, now=now, pause=pauses.get(one.pk), keeps=keeps) for one in listed]
+
+
+def _do_many(request: HttpRequest, found: Sequence[TenantCard], given: dict[str, str]) -> HttpResponse:
+    if (deed := request.POST.get("do", "")) not in DEEDS:
+        raise Http404
+    ticked = set(request.POST.getlist("tenant"))
+    everything = request.POST.get("which") == "all"
+    meant = [card.tenant for card in found if card.keeps and (everything or str(card.tenant.pk) in ticked)]
+    act, done = DEEDS[deed]
+    for one in meant:
+        _carry_out(request, act, one)
+    if meant:
+        messages.success(request, f"{done}: {meant[0].name if len(meant) == 1 else f'{len(meant)} tenants'}.")
+    else:
+        messages.error(request, "No tenant was ticked, so nothing was done.")
+    return redirect(f"{reverse('tenants')}?{urlencode(given)}" if given else "tenants")
+
+
+def _carry_out(request: HttpRequest, act: Callable[..., object], one: Tenant) -> None:
+    try:
+        act(one, by=user_of(request))
+    except Denied as denied:
+        raise PermissionDenied(str(denied)) from denied
+    # Open pages draw it anew: its buttons too.
+    servers = [f"server:{key}" for key in replica().estates([one.pk])[one.pk].servers]
+    aside(lambda: store().announce(one.pk, ["health", *servers]))
+
+
+def _paged(found: Sequence[TenantCard], number: str, given: dict[str, str]) -> dict[str, Any]:
+    pages = Paginator(found, PAGE)
+    shown = pages.get_page(number)
+
+    def url(number: int) -> str:
+        query = given | ({"page": str(number)} if number > 1 else {})
+        return f"{reverse('tenants')}?{urlencode(query)}" if query else reverse("tenants")
+
+    return {
+        "shown": shown,
+        "cards": shown.object_list,
+        "count": pages.count,
+        "url": url(shown.number),
+        "earlier": url(shown.number - 1) if shown.has_previous() else "",
+        "later": url(shown.number + 1) if shown.has_next() else "",
+    }
+
+
+def _partners() -> list[Credential]:
+    counted = Count("customers", filter=Q(customers__vanished_at=None))
+    return list(Credential.objects.filter(is_partner=True, removed_at=None).annotate(many=counted).order_by("name"))
+
+
+def _people(memberships: Any) -> list[Membership]:
+    """One membership a person: that of the tenant wins over that of all."""
+    by_user: dict[int, Membership] = {}
+    for one in memberships.order_by("user__username"):
+        if one.tenant_id or one.user_id not in by_user:
+            by_user[one.user_id] = one
+    return list(by_user.values())
