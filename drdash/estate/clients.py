@@ -8,7 +8,7 @@ from datetime import datetime
 from drdash.clock import boot_seconds
 from drdash.cloud.client import Client
 from drdash.estate.waiting import SharedHold
-from drdash.tenants.connect import account_of
+from drdash.tenants.accounts import account_of, shelf_of
 from drdash.tenants.models import Credential, Tenant
 
 
@@ -47,9 +47,10 @@ class Clients:
             changed_at, client = self._clients.get(key, (None, None))
             if client is None or changed_at != credential.changed_at:
                 client = Client(
-                    account_of(credential),
+                    account_of(credential, tenant),
                     now=self._now,
                     monotonic=self._monotonic,
+                    shelf=shelf_of(credential),
                     hold=self._hold(*key),
                     partner_hold=self._hold(credential.pk, None),
                 )

@@ -120,6 +120,8 @@ def _news(estate: Estate, way: Way) -> datetime | None:
 def _next(estate: Estate, way: Way, watched: Collection[str], *, now: datetime, jitter: float) -> datetime:
     if (left := way.hold.left()) > 0:
         return now + timedelta(seconds=left)
+    if estate.health.failures and plans().tries([way.cloud])[way.cloud].down(now=now, interval=_interval()):
+        jitter = 0.0  # by turns, nobody meets another
     whole = next_whole(estate.health, now=now, jitter=jitter)
     if estate.health.failures or not (estate.busy or watched):
         return whole
@@ -187,7 +189,7 @@ def _note_success(estate: Estate, way: Way, now: datetime) -> None:
     doubtful = estate.health.failures or estate.health.as_of is None
     before = plans().tries([way.cloud])[way.cloud] if doubtful else None
     plans().note_try(way.cloud, estate.tenant, at=now, good=True)
-    if before is not None and before.down(now=now, interval=timedelta(seconds=settings.POLL_SECONDS)):
+    if before is not None and before.down(now=now, interval=_interval()):
         plans().note_recovery(way.cloud, before.failed.keys() - {estate.tenant}, at=now)
 
 
@@ -252,6 +254,10 @@ def _publish(tenant: int, merge: Merge, *, first: Estate | None = None) -> Estat
         if merged is current or store().publish(current, merged, change):
             return merged
         current = store().load(tenant)
+
+
+def _interval() -> timedelta:
+    return timedelta(seconds=settings.POLL_SECONDS)
 
 
 def _at_interval(estate: Estate) -> Estate:

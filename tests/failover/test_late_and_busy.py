@@ -23,7 +23,7 @@ from drdash.failover.actions import AT_ONCE, Invalid, TooMany, Wish, _looks, _sl
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
-from drdash.tenants.models import Membership, Tenant
+from drdash.tenants.models import KeptToken, Membership, Tenant
 from drdash.tenants.roles import Role
 from tests.stack import Poll
 
@@ -200,6 +200,7 @@ def test_a_429_of_the_token_endpoint_is_asked_for_once(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server
 ) -> None:
     clients.forget()
+    KeptToken.objects.all().delete()
     simulator.fail("429", path="/idp/token", times=None, retry_after=40)
     before = len(simulator.requests)
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
