@@ -4,7 +4,7 @@ from django.conf import settings
 
 from drdash.cloud.account import Account, Grant
 from drdash.tenants.models import Credential, Tenant
-from drdash.tenants.secrets import unseal
+from drdash.tenants.secrets import Unopenable, unseal
 from drdash.tenants.shelf import DatabaseShelf
 
 
@@ -68,6 +68,20 @@ def fill(credential: Credential, account: Account) -> None:
     if account.assertion:
         credential.keep_assertion(account.assertion)
     credential.by_tenant = account.grant is Grant.JWT_BEARER and (not account.assertion or account.tenant != "")
+
+
+def stored_partner(account: Account) -> Credential | None:
+    """The credential that a partner's API client is stored as, if it is."""
+    same = Credential.objects.filter(cloud=account.root, grant=account.grant.value, client_id=account.client_id)
+    return same.filter(removed_at=None, by_tenant=True, sealed_assertion="").order_by("pk").first()
+
+
+def has_secret_of(credential: Credential, account: Account) -> bool:
+    """Whether the record has the account's client secret already."""
+    try:
+        return credential.sealed_secret != "" and unseal(credential.sealed_secret) == account.client_secret
+    except Unopenable:
+        return False
 
 
 def _opened(sealed: str) -> str:

@@ -18,11 +18,11 @@ from drdash.cloud.oauth import Memory
 from drdash.cloud.partner import Customer as Listed
 from drdash.cloud.partner import Customers, customers
 from drdash.tenants import access
-from drdash.tenants.accounts import account_of, fill
+from drdash.tenants.accounts import account_of, fill, has_secret_of, stored_partner
 from drdash.tenants.adding import Connected, add, admins_called, free_name, refuse_name
 from drdash.tenants.checking import CHECK_SECONDS, Found, Refusal, list_customers, look_at_all
 from drdash.tenants.models import Credential, Customer, Tenant
-from drdash.tenants.secrets import Unopenable, unseal
+from drdash.tenants.secrets import Unopenable
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +53,8 @@ def connect(
     """
     tokens = Memory()
     listed = list_customers(account, tokens)
-    credential = known(account) or Credential(name=name)
-    if credential.pk is None or not _same_secret(credential, account):
+    credential = stored_partner(account) or Credential(name=name)
+    if not has_secret_of(credential, account):
         fill(credential, account)
     credential.is_partner = True
     chosen = _chosen(listed, None if account.tenant == "" else [account.tenant])
@@ -270,19 +270,6 @@ def _mark(credential: Credential, uuids: list[str], *, since: datetime | None) -
     for tenant in credential.tenants.filter(removed_at=None):
         if tenant.uuid.lower() in uuids:
             Tenant.objects.filter(pk=tenant.pk).update(vanished_at=since)
-
-
-def known(account: Account) -> Credential | None:
-    """The credential that a partner's account is stored as, if it is."""
-    same = Credential.objects.filter(cloud=account.root, grant=account.grant.value, client_id=account.client_id)
-    return same.filter(removed_at=None, by_tenant=True, sealed_assertion="").order_by("pk").first()
-
-
-def _same_secret(credential: Credential, account: Account) -> bool:
-    try:
-        return unseal(credential.sealed_secret) == account.client_secret
-    except Unopenable:
-        return False
 
 
 def _none(left_out: dict[Listed, str]) -> str:

@@ -12,7 +12,7 @@ from drdash.cloud.account import Account, Grant
 from drdash.cloud.oauth import Memory, Token
 from drdash.cloud.partner import Customer
 from drdash.tenants import access
-from drdash.tenants.accounts import account_of, fill, typed
+from drdash.tenants.accounts import account_of, fill, has_secret_of, stored_partner, typed
 from drdash.tenants.adding import described
 from drdash.tenants.checking import (
     Found,
@@ -24,7 +24,6 @@ from drdash.tenants.checking import (
     refuse_incomplete,
 )
 from drdash.tenants.models import Credential, KeptToken, Tenant
-from drdash.tenants.partners import known
 from drdash.tenants.secrets import Unopenable
 from drdash.tenants.shelf import begin
 
@@ -131,12 +130,13 @@ def act_through(
         raise Refusal(f'This credential sees {_seen(found)}, and not "{tenant.name}" ({uuid}).')
     before, at = tenant.acting, timezone.now()
     with transaction.atomic():
-        credential = known(account) if is_partners(account) else None
+        credential = stored_partner(account) if is_partners(account) else None
         credential = credential or Credential(name=f"{tenant.name[:190]} (acting)")
-        fill(credential, account)
-        credential.is_simulator, credential.scopes = found.simulator, " ".join(found.scopes)
-        credential.save()
-        begin(credential, found.tokens, tenant=account.tenant)
+        if not has_secret_of(credential, account):
+            fill(credential, account)
+            credential.is_simulator, credential.scopes = found.simulator, " ".join(found.scopes)
+            credential.save()
+            begin(credential, found.tokens, tenant=account.tenant)
         Tenant.objects.filter(pk=tenant.pk).update(acting=credential)
         detail = f'"{tenant.name}" is acted on as {described(credential)}, read as {described(tenant.credential)}.'
         record.write(by=by, verb="acting credential set", at=at, tenant=tenant.pk, detail=detail)

@@ -93,7 +93,7 @@ def begin(credential: Credential, tokens: Memory, *, tenant: str) -> None:
     """Keep what was got while the credential was tried, in the caller's transaction, where it cannot be got again: what
     a sign-in or an assertion is renewed with.
     """
-    if credential.grant in {Grant.AUTHORIZATION_CODE, Grant.JWT_BEARER} and not credential.is_partner:
+    if credential.grant == Grant.AUTHORIZATION_CODE or credential.sealed_assertion:
         for place in {"", tenant}:
             if (token := tokens.read(place)) is not None:
                 KeptToken.objects.create(credential=credential, tenant=place, sealed=closed(token))

@@ -72,8 +72,9 @@ def connected(simulator: Simulator, **changed: Any) -> Connected:
         "cloud": simulator.url,
         "grant": Grant.JWT_BEARER,
         "client_id": simulator.partner_id,
-        "client_secret": simulator.partner_secret,
     }
+    if "client_secret" not in changed:
+        usual["client_secret"] = simulator.partner_secret
     return connect(**{**usual, **changed})
 
 

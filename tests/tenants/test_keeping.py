@@ -1,0 +1,147 @@
+"""What becomes of a tenant: paused, armed, taken off, by whom, and what the audit keeps of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from drdash.audit.models import Entry
+from drdash.cloud.account import Grant
+from drdash.cloud.oauth import Token
+from drdash.simulator.simulation import Simulator
+from drdash.tenants import access, keeping, partners
+from drdash.tenants.access import Denied
+from drdash.tenants.accounts import shelf_of
+from drdash.tenants.connect import Refusal, connect
+from drdash.tenants.models import Credential, KeptToken, Membership, Tenant
+from tests.tenants.casts import connected, customers, partner, root
+
+__all__ = ["partner", "root"]
+
+Deed = Callable[..., Any]
+TOKEN = Token("canary-token", None)
+
+
+def verbs(tenant: Tenant) -> list[tuple[str, str]]:
+    return list(Entry.objects.filter(tenant=tenant.pk).order_by("id").values_list("username", "verb"))[1:]
+
+
+@pytest.mark.parametrize(
+    ("deed", "back", "field", "value"),
+    [
+        (keeping.pause, keeping.resume, "paused", True),
+        (keeping.disarm, keeping.arm, "armed", False),
+    ],
+)
+def test_an_admin_pauses_and_arms_and_each_is_written_once(
+    tenant: Tenant, alice: User, deed: Deed, back: Deed, field: str, value: bool
+) -> None:
+    deed(tenant, by=alice)
+    deed(tenant, by=alice)
+    assert getattr(Tenant.objects.get(), field) is getattr(tenant, field) is value
+    back(tenant, by=alice)
+    assert getattr(Tenant.objects.get(), field) is getattr(tenant, field) is not value
+    assert len(verbs(tenant)) == 2
+    assert {username for username, _ in verbs(tenant)} == {"alice"}
+
+
+@pytest.mark.parametrize("deed", [keeping.pause, keeping.resume, keeping.arm, keeping.disarm])
+def test_nobody_else_does(
+    tenant: Tenant, bob: User, victor: User, charlie: User, root: User, alice: User, deed: Deed
+) -> None:
+    before = Entry.objects.count()
+    for person in (bob, victor, charlie):
+        with pytest.raises(Denied, match="admin of the tenant"):
+            deed(tenant, by=person)
+    Membership.objects.filter(user=alice).delete()
+    with pytest.raises(Denied):
+        deed(tenant, by=alice)
+    assert Entry.objects.count() == before
+    deed(tenant, by=root)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        lambda tenant, by: keeping.take_off(tenant, by=by),
+        lambda tenant, by: keeping.drop(tenant.credential, by=by),
+        lambda tenant, by: keeping.replace(tenant.credential, by=by, grant=Grant.CLIENT_CREDENTIALS),
+        lambda tenant, by: keeping.act_through(tenant, by=by, grant=Grant.CLIENT_CREDENTIALS),
+        lambda tenant, by: keeping.act_through_none(tenant, by=by),
+        lambda tenant, by: partners.watch(tenant.credential, None, by=by),
+        lambda tenant, by: partners.looked_at(tenant.credential, by=by),
+    ],
+)
+def test_credentials_and_tenants_are_kept_by_superusers_alone(
+    tenant: Tenant, alice: User, simulator: Simulator, deed: Deed
+) -> None:
+    simulator.forget_requests()
+    with pytest.raises(Denied, match="superuser"):
+        deed(tenant, alice)
+    assert not simulator.requests
+    assert verbs(tenant) == []
+
+
+def test_taking_off_leaves_the_row_and_the_audit_and_nothing_else(
+    tenant: Tenant, alice: User, root: User, simulator: Simulator
+) -> None:
+    credential = tenant.credential
+    shelf_of(credential).keep("", TOKEN)
+    keeping.take_off(tenant, by=root)
+    assert (tenant.enabled, tenant.removed_at is None) == (False, False)
+    assert verbs(tenant) == [("root", "taken off")]
+    assert access.reach(alice).tenants == {}
+    assert not Membership.objects.exists()
+    assert not KeptToken.objects.exists()
+    credential.refresh_from_db()
+    assert [getattr(credential, field) for field in (*Credential.SEALED, "client_id", "username")] == [""] * 5
+    assert credential.removed_at
+    keeping.take_off(tenant, by=root)
+    assert len(verbs(tenant)) == 1
+    for deed in (keeping.pause, keeping.disarm):
+        deed(tenant, by=root)
+    assert len(verbs(tenant)) == 1
+    again = connect(
+        by=root,
+        name=tenant.name,
+        cloud=simulator.url,
+        client_id=simulator.client_id,
+        client_secret=simulator.client_secret,
+    ).tenant
+    assert (again.uuid, again.name) == (tenant.uuid, tenant.name)
+    assert again.pk != tenant.pk
+
+
+def test_what_others_need_stays_until_the_last_is_taken_off(
+    fresh_process: None, partner: Simulator, root: User
+) -> None:
+    found = connected(partner)
+    first, second, third = found.tenants
+    for tenant in found.tenants:
+        shelf_of(found.credential).keep(tenant.uuid, TOKEN)
+    shelf_of(found.credential).keep("", TOKEN)
+    assert keeping.others_with(found.credential, first) == 2
+    keeping.take_off(first, by=root)
+    assert set(KeptToken.objects.values_list("tenant", flat=True)) == {"", second.uuid, third.uuid}
+    assert Credential.objects.get().sealed_secret
+    with pytest.raises(Refusal, match=f'needed by "{min(second.name, third.name)}"'):
+        keeping.drop(found.credential, by=root)
+    keeping.take_off(second, by=root)
+    keeping.take_off(third, by=root)
+    assert not Credential.objects.get().sealed_secret
+    assert not KeptToken.objects.exists()
+    assert not found.credential.customers.exists()
+    assert partners.due(found.credential.changed_at) == []
+    connected(partner, tenant_uuid=customers(partner)[0])
+    assert Credential.objects.count() == 2
+
+
+def test_a_partner_of_whom_nobody_is_watched_can_be_dropped(
+    fresh_process: None, partner: Simulator, root: User
+) -> None:
+    credential = connected(partner, choose_later=True).credential
+    keeping.drop(credential, by=root)
+    credential.refresh_from_db()
+    assert (credential.sealed_secret, credential.removed_at is None) == ("", False)
+    assert Entry.objects.get(verb="credential dropped").detail.startswith('"Quayside", API client drdash-partner')
