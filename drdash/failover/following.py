@@ -8,15 +8,18 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from drdash.cloud.records import Server
 from drdash.cloud.words import ServerStatus
 from drdash.failover.guard import PRODUCTION, Kind
 from drdash.failover.models import LIVE, Action, State
-from drdash.failover.record import move
+from drdash.failover.record import announce, move
 
 REQUEST_SECONDS = 30
 SEND_SECONDS = 75
 SILENT = timedelta(minutes=10)
+MOST_EVIDENCE = 50
 
 MOVING = frozenset(
     {
@@ -40,12 +43,14 @@ def reached(kind: Kind, server: Server) -> bool:
 
 
 def observe(tenant: int, servers: Iterable[Server], *, started: datetime, now: datetime) -> None:
-    """Let a read that began at ``started`` be evidence for the tenant's accepted actions."""
-    accepted = Action.objects.filter(tenant_id=tenant, state=State.ACCEPTED, answered_at__lt=started)
-    actions = {action.server_uuid: action for action in accepted}
+    """Let a read that began at ``started`` be evidence for the tenant's accepted actions, and be kept with the unknown
+    ones for the person who looks.
+    """
+    accepted = Q(state=State.ACCEPTED, answered_at__lt=started) | Q(state=State.UNKNOWN, sent_at__lt=started)
+    actions = {action.server_uuid: action for action in Action.objects.filter(accepted, tenant_id=tenant)}
     for server in servers if actions else ():
         if action := actions.get(server.key):
-            _weigh(action, server, started, now)
+            (_weigh if action.state == State.ACCEPTED else _keep)(action, server, started, now)
 
 
 def _weigh(action: Action, server: Server, started: datetime, now: datetime) -> None:
@@ -62,6 +67,22 @@ def _weigh(action: Action, server: Server, started: datetime, now: datetime) -> 
         move(action, [State.ACCEPTED], State.FAILED, now=now, finished_at=now, error=error, detail=error)
     elif others_run and not ours_seen:
         _note(action, other_task_seen=True)
+
+
+def _keep(action: Action, server: Server, started: datetime, _now: datetime) -> None:
+    """What the read saw of the server, when it is not what the last one saw."""
+    last_tests = [test.last_task_uuid for test in (server.test_failover, server.automated_test) if test]
+    seen = {
+        "status": server.status or "",
+        "tasks": sorted(server.task_uuids),
+        "busy": server.busy,
+        "active_failover": server.active_failover.id if server.active_failover else "",
+        "last_tasks": sorted(filter(None, last_tests)),
+    }
+    if not action.evidence or {**action.evidence[-1], "at": ""} != {**seen, "at": ""}:
+        kept = [*action.evidence[: MOST_EVIDENCE - 1], {"at": started.isoformat(), **seen}]
+        Action.objects.filter(pk=action.pk, state=State.UNKNOWN).update(evidence=kept)
+        announce(action)
 
 
 def _at_rest(server: Server) -> bool:

@@ -60,6 +60,8 @@ class Action(models.Model):
     task_uuid = models.CharField(max_length=100, blank=True)
     task_seen_at = models.DateTimeField(null=True)
     other_task_seen = models.BooleanField(default=False)
+    evidence = models.JSONField(default=list, help_text="What each later read saw of the server, while it was unknown.")
+    verdict = models.CharField(max_length=20, blank=True, help_text="What the person who closed it found at the cloud.")
     last_sign_at = models.DateTimeField(null=True, help_text="When the action last showed a sign of life at the cloud.")
 
     class Meta:

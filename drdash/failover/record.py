@@ -25,20 +25,28 @@ def create(*, user: User, now: datetime, **fields: Any) -> Action:
 
 
 def move(
-    action: Action, before: Iterable[State], after: State, *, now: datetime, detail: str = "", **fields: Any
+    action: Action,
+    before: Iterable[State],
+    after: State,
+    *,
+    now: datetime,
+    by: User | None = None,
+    detail: str = "",
+    **fields: Any,
 ) -> bool:
     """Move the action and write the audit entry, in one committed transaction; then announce it.
 
-    The action is then as it is stored. False, and nothing written, when it was no longer in one of ``before``. Raises
-    IntegrityError when another action on the server is open and this one would be too. May be called within a
-    transaction of the caller's, which then commits and announces for itself.
+    ``by``: the person who did it, None where drdash did. The action is then as it is stored. False, and nothing
+    written, when it was no longer in one of ``before``. Raises IntegrityError when another action on the server is open
+    and this one would be too. May be called within a transaction of the caller's, which then commits and announces for
+    itself.
     """
     with writing():
         moved = Action.objects.filter(pk=action.pk, state__in=list(before)).update(state=after, **fields)
         if not moved:
             action.refresh_from_db()
             return False
-        _audit(action, now, after.label, by=None, detail=detail)
+        _audit(action, now, after.label, by=by, detail=detail)
         transaction.on_commit(lambda: announce(action))
     action.refresh_from_db()
     return True

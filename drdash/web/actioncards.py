@@ -85,7 +85,8 @@ def stamp(action: Action | None) -> tuple[Any, ...]:
     """What a drawing of the action is made of: as long as this is the same, so is the drawing."""
     if action is None:
         return ()
-    return (action.pk, action.state, action.answered_at, action.task_seen_at, action.other_task_seen, action.error)
+    told = (action.answered_at, action.task_seen_at, action.other_task_seen, action.error, len(action.evidence))
+    return (action.pk, action.state, *told)
 
 
 def audit_words(verb: str, action: Action | None) -> str:
@@ -124,10 +125,29 @@ def _steps(action: Action) -> list[Step]:
         steps.append(Step("Its task was first seen running", action.task_seen_at, f"Task {action.task_uuid}"))
     if action.other_task_seen:
         steps.append(Step("Another task was seen on the server", None))
+    steps += [Step("Seen on the server", _moment(seen.get("at")), _seen(seen)) for seen in action.evidence]
     if action.finished_at and action.sent_at:
         end = look_of(STATE, action.state)
         steps.append(Step(end.word, action.finished_at, action.error))
     return steps
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+
+
+def _seen(seen: dict[str, Any]) -> str:
+    """What a read saw of the server while the outcome was unknown."""
+    tasks = ", ".join(map(str, seen.get("tasks") or ()))
+    told = [f"status {seen.get('status') or 'not told'}"]
+    told.append(f"task {tasks}" if tasks else "busy, without a task that is named" if seen.get("busy") else "no task")
+    told.append(f"failover {failover} active" if (failover := seen.get("active_failover")) else "no failover active")
+    if last := ", ".join(map(str, seen.get("last_tasks") or ())):
+        told.append(f"the last test's task was {last}")
+    return f"{'; '.join(told)}.".capitalize()
 
 
 def _point_sent(action: Action) -> str:

@@ -97,7 +97,7 @@ def server_card(seen: Seen[Server], site: Site | None) -> ServerCard:
         schedule=wording.SCHEDULE.get(test.schedule, test.schedule) if test else "",
         missing_since=seen.missing_since,
         task_uuids=tuple(sorted(server.task_uuids)),
-        links=_links(server.links),
+        links=links_out(server.links),
         tested=server.test_failover.last_start if server.test_failover else None,
         recovery=server.type != ServerType.PRIMARY,
     )
@@ -116,7 +116,7 @@ def site_card(seen: Seen[Site], estate: Estate) -> SiteCard:
         worst=_worst(site.issues),
         missing_since=seen.missing_since,
         servers=sum(one.record.site_key == site.key for one in estate.servers.values()),
-        links=_links(site.links),
+        links=links_out(site.links),
     )
 
 
@@ -199,7 +199,7 @@ def _worst(issues: Iterable[Issue] | None) -> Look:
     return Look(word, "warn", "warn" if known else "unknown")
 
 
-def _links(links: tuple[Link, ...] | None) -> tuple[Link, ...]:
+def links_out(links: tuple[Link, ...] | None) -> tuple[Link, ...]:
     """Those that lead a person somewhere; what starts and stops is not for following."""
     calls = {Rel.START_PROD, Rel.START_TEST, Rel.STOP}
     return tuple(link for link in links or () if link.rel not in calls)

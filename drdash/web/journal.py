@@ -3,19 +3,23 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
 
 from drdash.audit.models import Entry
+from drdash.failover import closing
 from drdash.failover.models import Action, State
 from drdash.tenants.models import Tenant
-from drdash.web import rows, wording
+from drdash.web import cards, finding, rows, wording
 from drdash.web.actioncards import action_card, action_url, audit_words
 from drdash.web.buttons import server_url
-from drdash.web.frame import digest, frame_of, page, part, wants_part
+from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
 
 PAGE = 50
 
@@ -48,8 +52,40 @@ def action(request: HttpRequest, pk: int) -> HttpResponse:
     found = frame.reach.only(Action.objects.select_related("user", "tenant").filter(pk=pk)).first()
     if found is None:
         raise Http404
-    context = {"card": action_card(found), "panel": rows.action_panel(found), "action": found}
-    return page(request, "actions/one.html", context, frame=frame, topics=[f"action-panel-{found.pk}"])
+    return _one(request, frame, found)
+
+
+@require_POST
+def close(request: HttpRequest, pk: int) -> HttpResponse:
+    """A person's word on an action whose outcome is unknown."""
+    frame = frame_of(request)
+    found = frame.reach.only(Action.objects.select_related("user", "tenant").filter(pk=pk)).first()
+    if found is None or not isinstance(request.user, User):
+        raise Http404
+    verdict, why = (request.POST.get(name, "").replace("\0", "")[:2000] for name in ("verdict", "why"))
+    try:
+        closing.close(
+            found, by=request.user, verdict=verdict, why=why, alone="alone" in request.POST, now=timezone.now()
+        )
+    except closing.NotClosed as problem:
+        return _one(request, frame, found, problem=str(problem), verdict=verdict, why=why)
+    return redirect(action_url(found))
+
+
+def _one(request: HttpRequest, frame: Frame, found: Action, **tried: str) -> HttpResponse:
+    context: dict[str, Any] = {"card": action_card(found), "panel": rows.action_panel(found), "action": found, **tried}
+    if found.state == State.UNKNOWN and isinstance(request.user, User):
+        known = finding.one(frame.estates, found.server_uuid)
+        context["closing"] = {
+            "may": closing.may(request.user, found),
+            "when": closing.from_when(found),
+            "now": timezone.now() >= closing.from_when(found),
+            "another": closing.needs_another(request.user, found),
+            "verdicts": closing.Verdict.choices,
+            "links": cards.links_out(known.server.links) if known else (),
+        }
+    topics = [f"action-panel-{found.pk}"]
+    return page(request, "actions/one.html", context, frame=frame, topics=topics, status=409 if tried else 200)
 
 
 @require_safe

@@ -31,6 +31,7 @@ urlpatterns = [
     path("actions/", journal.actions, name="actions"),
     path("actions/<int:pk>/", journal.action, name="action"),
     path("actions/<int:pk>/task/", progress.of_action, name="action_task"),
+    path("actions/<int:pk>/close/", journal.close, name="close"),
     path("audit/", journal.audit, name="audit"),
     path("tenants/", tenants.tenants, name="tenants"),
     path("tenants/connect/", connecting.ask, {"goal": "connect"}, name="connect"),
