@@ -16,7 +16,7 @@ from drdash.tenants.secrets import Unopenable
 from drdash.web import tenants
 from drdash.web.credentials import credential_or_404
 from drdash.web.frame import frame_of, page
-from drdash.web.goals import onward
+from drdash.web.goals import found_words, onward
 from drdash.web.tenantcards import TenantCard
 from drdash.web.wording import Look
 
@@ -80,7 +80,7 @@ def _told(found: Connected, *, everyone: bool) -> str:
     begun = f"{found.tenants[0].name} is" if many == 1 else f"{many} customers are"
     who = f"Their admins: {', '.join(found.admins)}." if found.admins else "Nobody can see them yet."
     to_come = " Those to come will be watched too, unarmed." if everyone else ""
-    return f"{begun} watched now: {found.sites} sites, {found.servers} servers. {who}{to_come}"
+    return f"{begun} watched now: {found_words(found)}. {who}{to_come}"
 
 
 def _context(request: HttpRequest, credential: Credential) -> dict[str, Any]:

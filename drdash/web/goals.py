@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -44,7 +45,7 @@ def connecting() -> Task:
         url=reverse("connect"),
         back=reverse("tenants"),
         button="Check and connect",
-        takes="A token is asked for, and the sites and servers are read: seconds, or half a minute with a slow cloud.",
+        takes="It is tried at the cloud first. That takes seconds, or half a minute where the cloud is slow.",
         ways=tuple(WAYS.values()),
         done=_connect,
         form=ConnectForm,
@@ -122,9 +123,16 @@ def _connect(request: HttpRequest, by: User, given: dict[str, Any], token: Token
 def told(found: Connected) -> str:
     """What was found at a cloud, and who may see it now."""
     if found.credential.is_partner:
-        return f"{found.credential.name} is a partner with {found.customers} customers. Choose whom to watch."
+        many = f"{found.customers} customer{pluralize(found.customers)}"
+        return f"{found.credential.name} is a partner with {many}. Choose whom to watch."
     who = f"Its admins: {', '.join(found.admins)}." if found.admins else "Nobody can see it yet."
-    return f"Connected {found.tenant.name}: {found.sites} sites, {found.servers} servers. {who}"
+    return f"Connected {found.tenant.name}: {found_words(found)}. {who}"
+
+
+def found_words(found: Connected) -> str:
+    """How many sites and servers were found."""
+    sites, servers = found.sites, found.servers
+    return f"{sites} site{pluralize(sites)}, {servers} server{pluralize(servers)}"
 
 
 def _or_404(model: Any, pk: int) -> Any:

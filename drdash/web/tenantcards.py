@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 import msgspec
 from django.urls import reverse
 
+from drdash.cloud import scopes
 from drdash.cloud.account import Grant
 from drdash.estate.snapshot import Health
+from drdash.tenants import checking
 from drdash.tenants.models import Credential, Tenant
 from drdash.web.pauses import Pause
 from drdash.web.wording import Look
@@ -32,6 +34,12 @@ GRANTS: dict[str, str] = {
     Grant.AUTHORIZATION_CODE: "an administrator who signed in",
     Grant.JWT_BEARER: "a signed assertion",
 }
+SHORT: dict[str, str] = {grant.value: name for grant, name in checking.SHORT.items()}
+CALLS = {
+    scopes.READ: "read sites and servers",
+    "start_failover_test": "start and stop tests",
+    "start_failover_prod": "start production",
+}
 
 
 class TenantCard(msgspec.Struct, frozen=True):
@@ -54,11 +62,13 @@ class TenantCard(msgspec.Struct, frozen=True):
 
 
 class CredentialCard(msgspec.Struct, frozen=True):
-    """A credential, without anything of it that is secret."""
+    """A credential, without anything of it that is secret. ``may`` and ``may_not``: by its token's own word."""
 
     credential: Credential
     kind: str
-    scopes: tuple[str, ...]
+    grant: str
+    may: tuple[str, ...]
+    may_not: tuple[str, ...]
     tenants: int
 
 
@@ -99,7 +109,15 @@ def credential_card(credential: Credential) -> CredentialCard:
     """The card of a credential."""
     tenants = credential.tenants.filter(removed_at=None).count() + credential.acting_for.filter(removed_at=None).count()
     kind = "a partner's API client" if credential.is_partner else GRANTS.get(credential.grant, credential.grant)
-    return CredentialCard(credential, kind, tuple(credential.scopes.split()), tenants)
+    told = {words: scopes.allowed(call, credential.scopes.split()) for call, words in CALLS.items()}
+    return CredentialCard(
+        credential,
+        kind=kind,
+        grant=SHORT.get(credential.grant, credential.grant),
+        may=tuple(words for words, allowed in told.items() if allowed),
+        may_not=tuple(words for words, allowed in told.items() if allowed is False),
+        tenants=tenants,
+    )
 
 
 def host_of(credential: Credential) -> str:
