@@ -1,25 +1,19 @@
 """From what someone typed to a cloud that is watched: tried there first, and stored only when all is well."""
 
-import threading
-import time
-from datetime import datetime
-
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from drdash.clock import boot_seconds
 from drdash.cloud.account import Account, BadAddress, Grant
-from drdash.cloud.client import Client
 from drdash.cloud.oauth import Token
 from drdash.tenants import access, partners
-from drdash.tenants.accounts import account_of, fill, shelf_of, typed
+from drdash.tenants.accounts import fill, typed
 from drdash.tenants.adding import Connected, add, admins_called, already, refuse_name
 from drdash.tenants.checking import Found, Refusal, grant_called, is_partners, look, refuse_incomplete
-from drdash.tenants.models import Credential, Tenant
+from drdash.tenants.models import Credential
 from drdash.tenants.shelf import begin
 
-__all__ = ["WHERE", "Connected", "Refusal", "client_of", "connect", "grant_called", "root_of"]
+__all__ = ["WHERE", "Connected", "Refusal", "connect", "grant_called"]
 
 WHERE = (
     "An API client is made in the cloud's management console, under Settings, API clients, Create API client, by an "
@@ -71,7 +65,7 @@ def connect(
     elif not name:
         raise Refusal("Give the partner a name.")
     admins = admins_called(admin)
-    root_of(account)
+    _root(account)
     refuse_incomplete(account, token)
     if is_partners(account):
         return partners.connect(
@@ -112,28 +106,9 @@ def told_uuid(found: Found, wanted: str) -> str:
     return wanted or next(iter(found.tenants), "")
 
 
-def root_of(account: Account) -> str:
+def _root(account: Account) -> str:
     """The cloud's root. Raises Refusal with what is wrong with the address."""
     try:
         return account.root
     except BadAddress as error:
         raise Refusal(str(error)) from error
-
-
-# Until the estate's own clients are in.
-
-_clients: dict[int, tuple[datetime, Client]] = {}
-_lock = threading.Lock()
-
-
-def client_of(tenant: Tenant) -> Client:
-    """The client for a tenant, one per tenant and process. Raises secrets.Unopenable."""
-    credential = tenant.credential
-    with _lock:
-        held = _clients.get(tenant.pk)
-        if held is None or held[0] != credential.changed_at:
-            client = Client(
-                account_of(credential, tenant), now=time.time, monotonic=boot_seconds, shelf=shelf_of(credential)
-            )
-            held = _clients[tenant.pk] = (credential.changed_at, client)
-        return held[1]

@@ -62,7 +62,7 @@ def connect(
         credential,
         account,
         listed,
-        [] if choose_later else chosen,
+        [] if choose_later and not account.tenant else chosen,
         tokens,
         by=by,
         admins=admins,

@@ -28,11 +28,11 @@ admin.site.site_header = admin.site.site_title = "drdash administration"
 
 
 class Memberships(Inline):
-    """A person's or a tenant's memberships, beside them."""
+    """A person's or a tenant's memberships, beside them. One without a tenant is for all of them."""
 
     model = Membership
     extra = 0
-    autocomplete_fields = ("user",)
+    autocomplete_fields = ("user", "tenant")
 
 
 class Audited:
@@ -81,14 +81,18 @@ class ReadOnly(ModelAdmin):
 
 @admin.register(Tenant)
 class TenantAdmin(Audited, ModelAdmin):
-    """Tenants: renamed or switched off here; `manage.py connect` makes them."""
+    """Tenants: renamed or switched off here; the pages for admins do the rest. What was taken off is not here."""
 
-    list_display = ("name", "credential", "enabled")
-    list_filter = ("enabled",)
+    list_display = ("name", "credential", "enabled", "paused", "armed")
+    list_filter = ("enabled", "paused", "armed")
+    list_select_related = ("credential",)
     search_fields = ("name", "uuid")
-    fields = ("name", "uuid", "credential", "enabled")
-    readonly_fields = ("uuid", "credential")
+    fields = ("name", "uuid", "credential", "acting", "paused", "armed", "vanished_at", "enabled")
+    readonly_fields = ("uuid", "credential", "acting", "paused", "armed", "vanished_at")
     inlines = (Memberships,)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Tenant]:
+        return super().get_queryset(request).filter(removed_at=None)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -101,7 +105,19 @@ class TenantAdmin(Audited, ModelAdmin):
 class CredentialAdmin(ReadOnly):
     """Credentials, without their secrets."""
 
-    list_display = fields = ("name", "cloud", "grant", "client_id", "username", "is_simulator", "changed_at")
+    list_display = fields = (
+        "name",
+        "cloud",
+        "grant",
+        "client_id",
+        "username",
+        "is_partner",
+        "is_simulator",
+        "scopes",
+        "refused_what",
+        "changed_at",
+        "removed_at",
+    )
 
 
 @admin.register(Action)

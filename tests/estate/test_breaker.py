@@ -102,5 +102,9 @@ def test_an_outage_costs_a_request_a_minute_at_most_and_its_end_is_seen_within_a
 
 def connected(simulator: Simulator, name: str = "First") -> Tenant:
     return connect(
-        name=name, cloud=simulator.url, client_id=simulator.client_id, client_secret=simulator.client_secret
+        by=None,
+        name=name,
+        cloud=simulator.url,
+        client_id=simulator.client_id,
+        client_secret=simulator.client_secret,
     ).tenant

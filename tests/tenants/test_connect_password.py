@@ -11,9 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from drdash.cloud.account import Grant
+from drdash.estate.clients import reader
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.accounts import account_of
-from drdash.tenants.connect import Refusal, client_of, connect, grant_called
+from drdash.tenants.connect import Refusal, connect, grant_called
 from drdash.tenants.models import Credential, Tenant
 from tests.canaries import CANARIES
 
@@ -45,7 +46,7 @@ def test_the_password_is_sealed_and_read_with(fresh_process: None, simulator: Si
     assert simulator.password not in credential.sealed_password
     account = account_of(credential)
     assert (account.grant, account.password, account.client_secret) == (Grant.PASSWORD, simulator.password, "")
-    assert client_of(tenant).sites().items
+    assert reader(tenant).sites().items
 
 
 def test_a_client_may_stand_beside_the_user(fresh_process: None, simulator: Simulator) -> None:
@@ -53,7 +54,7 @@ def test_a_client_may_stand_beside_the_user(fresh_process: None, simulator: Simu
     tenant = connected(simulator, **client(simulator))
     account = account_of(tenant.credential)
     assert (account.client_secret, account.password) == (simulator.client_secret, simulator.password)
-    assert client_of(tenant).sites().items
+    assert reader(tenant).sites().items
 
 
 @pytest.mark.parametrize(

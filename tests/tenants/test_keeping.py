@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from drdash.audit.models import Entry
 from drdash.cloud.account import Grant
@@ -145,3 +146,30 @@ def test_a_partner_of_whom_nobody_is_watched_can_be_dropped(
     credential.refresh_from_db()
     assert (credential.sealed_secret, credential.removed_at is None) == ("", False)
     assert Entry.objects.get(verb="credential dropped").detail.startswith('"Quayside", API client drdash-partner')
+
+
+def test_the_admin_site_gives_memberships_for_all_and_shows_nothing_that_was_taken_off(
+    tenant: Tenant, root: User, bob: User
+) -> None:
+    client = Client()
+    client.force_login(root)
+    assert "Quiet customer" in client.get("/admin/tenants/tenant/").content.decode()
+    page = f"/admin/auth/user/{bob.pk}/change/"
+    fields = {
+        "username": "bob",
+        "date_joined_0": "2026-01-01",
+        "date_joined_1": "00:00:00",
+        "is_active": "on",
+        "memberships-TOTAL_FORMS": "1",
+        "memberships-INITIAL_FORMS": "0",
+        "memberships-0-user": str(bob.pk),
+        "memberships-0-tenant": "",
+        "memberships-0-role": "viewer",
+    }
+    answer = client.post(page, fields)
+    assert answer.status_code == 302, answer.content.decode()
+    assert Membership.objects.get(user=bob, tenant=None).role == "viewer"
+    keeping.take_off(tenant, by=root)
+    assert "Quiet customer" not in client.get("/admin/tenants/tenant/").content.decode()
+    assert client.get(f"/admin/tenants/tenant/{tenant.pk}/change/").status_code == 302
+    assert client.get("/admin/tenants/credential/").status_code == 200
