@@ -1,24 +1,20 @@
-"""The pages of what was done: actions, one action, the audit."""
+"""The pages of what was done: actions, and one action with its end."""
 
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from drdash.audit.models import Entry
 from drdash.failover import closing
 from drdash.failover.models import Action, State
-from drdash.tenants.models import Tenant
 from drdash.web import cards, finding, rows, wording
-from drdash.web.actioncards import action_card, action_url, audit_words
-from drdash.web.buttons import server_url
+from drdash.web.actioncards import action_card, action_url
 from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
 
 PAGE = 50
@@ -36,7 +32,7 @@ def actions(request: HttpRequest) -> HttpResponse:
         asked = asked.filter(state=state)
     if server:
         asked = asked.filter(server_uuid=server)
-    context = _paged(request, asked, reverse("actions"), {"state": state, "server": server})
+    context = paged(request, asked, reverse("actions"), {"state": state, "server": server})
     context["rows"] = [rows.action_row(action) for action in context["shown"]]
     context["have"] = digest([context["url"], context["count"], *(action.pk for action in context["shown"])])
     if wants_part(request, "results"):
@@ -88,41 +84,8 @@ def _one(request: HttpRequest, frame: Frame, found: Action, **tried: str) -> Htt
     return page(request, "actions/one.html", context, frame=frame, topics=topics, status=409 if tried else 200)
 
 
-@require_safe
-def audit(request: HttpRequest) -> HttpResponse:
-    """Who did what, when, with what outcome, the newest first. What belongs to no tenant, or to none that is left, is
-    for superusers.
-    """
-    frame = frame_of(request)
-    within = Q(tenant__in=list(frame.reach.tenants))
-    if request.user.is_superuser:
-        within |= Q(tenant=None) | Q(
-            tenant__in=list(Tenant.objects.exclude(removed_at=None).values_list("pk", flat=True))
-        )
-    context = _paged(request, Entry.objects.filter(within), reverse("audit"), {})
-    names = dict(Tenant.objects.filter(pk__in={entry.tenant for entry in context["shown"]}).values_list("pk", "name"))
-    told = Action.objects.in_bulk([entry.action for entry in context["shown"] if entry.action])
-    context["entries"] = [
-        _shown(entry, told.get(entry.action), names.get(entry.tenant, "")) for entry in context["shown"]
-    ]
-    context["have"] = digest([context["url"], *(entry.pk for entry in context["shown"])])
-    if wants_part(request, "results"):
-        return part(request, "audit/_results.html", context)
-    return page(request, "audit/page.html", context, frame=frame)
-
-
-def _shown(entry: Entry, action: Action | None, tenant: str) -> dict[str, Any]:
-    return {
-        "entry": entry,
-        "tenant": tenant,
-        "words": audit_words(entry.verb, action),
-        "action_url": action_url(action) if action else "",
-        "server_url": server_url(entry.server_uuid) if entry.server_uuid else "",
-        "server_name": (action.server_name if action else "") or entry.server_uuid,
-    }
-
-
-def _paged(request: HttpRequest, listed: Any, here: str, params: dict[str, str]) -> dict[str, Any]:
+def paged(request: HttpRequest, listed: Any, here: str, params: dict[str, str]) -> dict[str, Any]:
+    """One page of a list, for its template: what is shown, how many there are, and the ways to its neighbours."""
     pages = Paginator(listed, PAGE)
     shown = pages.get_page(request.GET.get("page"))
     given = {name: value for name, value in params.items() if value}
