@@ -33,7 +33,7 @@ from tests.sizes import cases, sized
 
 NOW = 1_700_000_000.0
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NUMBER = cases(200, full=25_000)  # of each of the four
+NUMBER = cases(100, full=25_000)  # of each of the four
 KNOWN_SEVERITIES = {"ERROR", "WARNING"}
 START_ONLY = ("Quota", "Subscription", "ServerNotLicensed", "BaseDrTest", "CloudConnection")
 RELS = {
