@@ -59,6 +59,7 @@ def _watch(request: HttpRequest, credential: Credential) -> str:
     everyone = asked.get("which") == "all"
     if not everyone and not asked.getlist("customer"):
         raise Refusal("No customer is ticked.")
+    watched = {one.customer.name for one in partners.customers_of(credential) if one.tenant}
     found = partners.watch(
         credential,
         None if everyone else asked.getlist("customer"),
@@ -68,10 +69,11 @@ def _watch(request: HttpRequest, credential: Credential) -> str:
     )
     partners.looked_at(credential, by=by)
     messages.success(request, _told(found, everyone=everyone))
-    for name, why in found.left_out[:TOLD]:
-        messages.error(request, f"{name} is left out. {why}")
-    if len(found.left_out) > TOLD:
-        messages.error(request, f"{len(found.left_out) - TOLD} more are left out, for the like.")
+    left_out = [f"{name} is left out. {why}" for name, why in found.left_out if name not in watched]
+    for sentence in left_out[:TOLD]:
+        messages.warning(request, sentence)
+    if more := left_out[TOLD:]:
+        messages.warning(request, f"{len(more)} more {'is' if len(more) == 1 else 'are'} left out, for the like.")
     return reverse("credential", args=[credential.pk])
 
 

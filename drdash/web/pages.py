@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from drdash.cloud.records import Site
 from drdash.cloud.words import ServerType
 from drdash.estate.snapshot import Estate, Seen
+from drdash.tenants.roles import Posture
 from drdash.web import cards, finding, overview, rows, tenants, wording
 from drdash.web.finding import Found, Wanted
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, unkept, wants_part
@@ -41,11 +42,15 @@ def home(request: HttpRequest) -> HttpResponse:
     names = {pk: tenant.name for pk, tenant in frame.reach.tenants.items()}
     sites = [(names[pk], seen.record) for pk, estate in frame.estates.items() for seen in estate.sites.values()]
     recovery = [one for one in found if one.server.type == ServerType.RECOVERY]
+    # Where a person chose that nothing may be done, a server is no more blocked than its neighbours.
+    armed = {pk for pk, tenant in frame.reach.tenants.items() if tenant.posture is Posture.ARMED}
+    acting = [one for one in recovery if one.estate.tenant in armed]
     context: dict[str, Any] = {
         "needs": overview.needs_person(found, sites, frame.live.values(), names),
         "running": overview.running(found, frame.live, names),
         "tests": overview.tests_left(found, names),
-        "blocked": overview.blocked([one for one in recovery if frame.is_blocked(one)], names),
+        "blocked": overview.blocked([one for one in acting if frame.is_blocked(one)], names),
+        "held": len(recovery) - len(acting),
         "tiles": overview.by_status(found),
         "sites": [
             (cards.site_card(seen, estate), frame.stale[estate.tenant], frame.reach.tenants[estate.tenant])

@@ -241,7 +241,7 @@ def test_a_tenant_that_was_taken_off_leaves_its_row_and_its_audit(acme: Tenant, 
     publish(acme.pk, server())
     page = person("root").follow(f"/tenants/{acme.pk}/take-off/", confirm="Acme")
     assert "Acme is taken off" in page
-    assert "<b>taken off</b>" in page
+    assert ">taken off</span>" in page
     assert "Taken off" in person("root").open("/tenants/?state=removed")
     assert store().load(acme.pk).servers == {}
     person("alice").open(f"/tenants/{acme.pk}/", status=404)
@@ -254,3 +254,12 @@ def test_the_last_tenant_takes_the_secret_along(tenant: Tenant, simulator: Simul
     assert "no other tenant needs it" in page
     root.follow(f"/tenants/{tenant.pk}/take-off/", confirm=tenant.name)
     assert Credential.objects.get().sealed_secret == ""
+
+
+def test_the_overview_calls_nothing_blocked_that_a_person_holds_back(acme: Tenant, person: Cast) -> None:
+    publish(acme.pk, server(), server("s-2"))
+    person("alice").follow(f"/tenants/{acme.pk}/disarm/")
+    page = person("alice").open("/")
+    assert 'Blocked <span class="n">0</span>' in page
+    assert "2 recovery servers are of tenants that are only watched, or paused." in page
+    assert "?blocked=true" not in page
