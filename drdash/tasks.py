@@ -15,9 +15,10 @@ from drdash.celery import app
 from drdash.cloud.errors import CloudError
 from drdash.estate import breaker, clients, polling
 from drdash.estate.plans import plans
-from drdash.estate.store import StoreAway
+from drdash.estate.store import StoreAway, store
 from drdash.failover import following
 from drdash.startup import POLLS_AT_ONCE
+from drdash.tenants import partners
 from drdash.tenants.models import Tenant
 from drdash.tenants.secrets import Unopenable
 
@@ -37,6 +38,8 @@ def tick() -> None:
     try:
         for tenant in hand_out(now):
             poll.apply_async((tenant,), expires=HANDED_OUT.total_seconds())
+        for credential in partners.due(now):
+            customers.apply_async((credential.pk,), expires=HANDED_OUT.total_seconds())
     except (StoreAway, OperationalError):
         return  # the broker is the same Redis: the worker itself says that it is away
 
@@ -74,6 +77,34 @@ def poll(tenant_id: int) -> None:
         connection.close()  # there are more threads than a database has connections
 
 
+@app.task(name="drdash.customers")
+def customers(credential_id: int) -> None:
+    """Read the customers of one partner anew."""
+    try:
+        list_anew(credential_id)
+    finally:
+        connection.close()
+
+
+def list_anew(credential_id: int, *, now: polling.Now = timezone.now, through: clients.Clients = clients.own) -> None:
+    """A partner's customers, once a day and by one process at a time; which returned are read again at once."""
+    try:
+        with store().passing(f"customers of {credential_id}") as ours:
+            credential = next((one for one in partners.due(now()) if one.pk == credential_id), None)
+            if not ours or credential is None:
+                return
+            try:
+                client = through.partner(credential)
+            except (Unopenable, CloudError) as error:
+                partners.note_failure(credential, error, now=now())
+                return
+            if partners.refresh(credential, client=client, now=now()).back:
+                tenants = list(credential.tenants.filter(enabled=True).values_list("pk", flat=True))
+                plans().plan(tenants, now(), now=now())
+    except StoreAway:
+        return
+
+
 def one_pass(
     tenant_id: int,
     *,
@@ -87,11 +118,10 @@ def one_pass(
         return
     try:
         try:
-            client = through.reader(tenant)
+            way = through.way(tenant)
         except (Unopenable, CloudError) as error:
             polling.fail(tenant_id, error, now=now)
             return
-        way = polling.Way(tenant.credential.cloud, client, through.hold(tenant), tenant.credential.changed_at)
         watched = following.watched(tenant_id)
         connection.close()  # a pass may take two minutes, and needs no database
         read = polling.run_pass(tenant_id, way, watched=watched, now=now, pause=pause, jitter=random.random())

@@ -5,11 +5,25 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+import msgspec
+
 from drdash.clock import boot_seconds
 from drdash.cloud.client import Client
-from drdash.estate.waiting import SharedHold
+from drdash.estate.waiting import BarredHold, SharedHold
 from drdash.tenants.accounts import account_of, shelf_of
 from drdash.tenants.models import Credential, Tenant
+
+
+class Way(msgspec.Struct, frozen=True):
+    """How a tenant is read. ``bar``: what keeps its credential from being shown again once it was turned down;
+    ``shared``: the credential is a partner's, and reads other tenants too; ``changed_at``: when it was last changed."""
+
+    cloud: str
+    client: Client
+    hold: SharedHold
+    bar: SharedHold
+    shared: bool
+    changed_at: datetime
 
 
 class Clients:
@@ -19,8 +33,8 @@ class Clients:
     def __init__(self, *, now: Callable[[], float] = time.time, monotonic: Callable[[], float] = boot_seconds) -> None:
         self._now, self._monotonic = now, monotonic
         self._lock = threading.Lock()
-        self._clients: dict[tuple[int, int], tuple[datetime, Client]] = {}
-        self._holds: dict[tuple[int, int | None], SharedHold] = {}
+        self._clients: dict[tuple[int, int | None], tuple[datetime, Client]] = {}
+        self._holds: dict[tuple[int | str, int | None], SharedHold] = {}
 
     def reader(self, tenant: Tenant) -> Client:
         """What reads the tenant. It never acts."""
@@ -30,10 +44,16 @@ class Clients:
         """What acts for the tenant: its acting credential, or without one that which reads it."""
         return self._client(tenant.acting or tenant.credential, tenant)
 
-    def hold(self, tenant: Tenant) -> SharedHold:
-        """The waits for what reads the tenant."""
+    def partner(self, credential: Credential) -> Client:
+        """What lists a partner's customers."""
+        return self._client(credential, None)
+
+    def way(self, tenant: Tenant) -> Way:
+        """How the poller reads the tenant."""
+        credential, client = tenant.credential, self.reader(tenant)
         with self._lock:
-            return self._hold(tenant.credential_id, tenant.pk)
+            hold, bar = self._hold(credential.pk, tenant.pk), self._bar(credential)
+        return Way(credential.cloud, client, hold, bar, credential.by_tenant, credential.changed_at)
 
     def forget(self) -> None:
         """Begin anew, without a token or a wait."""
@@ -41,24 +61,29 @@ class Clients:
             self._clients.clear()
             self._holds.clear()
 
-    def _client(self, credential: Credential, tenant: Tenant) -> Client:
-        key = credential.pk, tenant.pk
+    def _client(self, credential: Credential, tenant: Tenant | None) -> Client:
+        key = credential.pk, tenant.pk if tenant else None
         with self._lock:
             changed_at, client = self._clients.get(key, (None, None))
             if client is None or changed_at != credential.changed_at:
+                bar = self._bar(credential)
                 client = Client(
                     account_of(credential, tenant),
                     now=self._now,
                     monotonic=self._monotonic,
                     shelf=shelf_of(credential),
-                    hold=self._hold(*key),
-                    partner_hold=self._hold(credential.pk, None),
+                    hold=BarredHold(self._hold(*key), bar),
+                    partner_hold=BarredHold(self._hold(credential.pk, None), bar),
                 )
                 self._clients[key] = credential.changed_at, client
             return client
 
-    def _hold(self, credential: int, tenant: int | None) -> SharedHold:
+    def _hold(self, credential: int | str, tenant: int | None) -> SharedHold:
         return self._holds.setdefault((credential, tenant), SharedHold(credential, tenant, monotonic=self._monotonic))
+
+    def _bar(self, credential: Credential) -> SharedHold:
+        """Its own for each change of the credential: a new secret may be shown at once."""
+        return self._hold(f"{credential.pk} {credential.changed_at.timestamp()}", None)
 
 
 own = Clients()

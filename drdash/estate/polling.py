@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 import msgspec
 from django.conf import settings
 
-from drdash.cloud.client import Client, Patience
+from drdash.cloud.client import Patience
 from drdash.cloud.errors import CloudError, NotUnderstood, TooManyRequests, WrongCredential
 from drdash.estate.breaker import THE_CLOUDS
+from drdash.estate.clients import Way
 from drdash.estate.plans import plans
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import (
@@ -27,7 +28,7 @@ from drdash.estate.snapshot import (
     without_future,
 )
 from drdash.estate.store import store
-from drdash.estate.waiting import SharedHold
+from drdash.estate.waiting import Barred
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +46,6 @@ HALF_A_TICK = 0.5  # the clock ticks each second: without it every interval woul
 Now = Callable[[], datetime]
 Pause = Callable[[float], None]
 Merge = Callable[[Estate], tuple[Estate, Change]]
-
-
-class Way(msgspec.Struct, frozen=True):
-    """How a tenant is reached. ``changed_at``: when its credential was last changed."""
-
-    cloud: str
-    client: Client
-    hold: SharedHold
-    changed_at: datetime
 
 
 def run_pass(tenant: int, way: Way, *, watched: Collection[str], now: Now, pause: Pause, jitter: float) -> Read | None:
@@ -159,6 +151,8 @@ def _whole(estate: Estate, way: Way, now: Now, pause: Pause, jitter: float) -> t
     except CloudError as error:
         told = False if isinstance(error, THE_CLOUDS) else None
         plans().note_try(way.cloud, estate.tenant, at=started, good=told)
+        if isinstance(error, WrongCredential) and not isinstance(error, Barred) and _is_the_credentials(error, way):
+            way.bar.note(int(BARRED.total_seconds()))
         return _fail(estate, error, now), None
     _note_success(estate, way, now())
     read = Read(
@@ -182,6 +176,11 @@ def _whole(estate: Estate, way: Way, now: Now, pause: Pause, jitter: float) -> t
         return merged or (current, Change())
 
     return _publish(estate.tenant, merge, first=estate), read
+
+
+def _is_the_credentials(error: WrongCredential, way: Way) -> bool:
+    """Whether no other tenant of the credential would fare better."""
+    return not way.shared or error.code == "invalid_client"
 
 
 def _note_success(estate: Estate, way: Way, now: datetime) -> None:
@@ -222,7 +221,7 @@ def _fail(estate: Estate, error: Exception, now: Now) -> Estate:
     if isinstance(error, WrongCredential):
         # Each try counts there, and too many lock an account out.
         barred = now() + BARRED
-        said += " Until the credential is replaced, that is tried again every 15 minutes only, lest it be locked out."
+        said += " Lest it be locked out, it is tried again every 15 minutes only, and at once when it is replaced."
     if not estate.health.error:
         log.warning("Tenant %s cannot be polled: %s", estate.tenant, error)
 

@@ -146,8 +146,9 @@ class Store:
         to.xadd(STREAM, fields, maxlen=STREAM_LENGTH, approximate=True)
 
     @contextmanager
-    def passing(self, tenant: int) -> Iterator[bool]:
-        """Hold the tenant's one pass for as long as the block takes; False when someone else holds it."""
+    def passing(self, tenant: int | str) -> Iterator[bool]:
+        """Hold the tenant's one pass, or another task of that name, for as long as the block takes; False when someone
+        else holds it."""
         name, token = f"{PASS}{tenant}", uuid4().hex
         with away():
             held = bool(self._redis.set(name, token, nx=True, px=int(LOCK_SECONDS * 1000)))

@@ -11,7 +11,7 @@ import msgspec
 from django.conf import settings
 
 from drdash.clock import boot_seconds
-from drdash.cloud.errors import TooManyRequests
+from drdash.cloud.errors import TooManyRequests, WrongCredential
 from drdash.cloud.wire import LONGEST_WAIT
 from drdash.estate.store import WAIT, StoreAway, away, connection
 
@@ -40,7 +40,9 @@ class SharedHold:
     """The waits for one credential and tenant (None: the credential's own requests), as ``cloud.oauth.Hold``. This
     process knows them at once, and through Redis every other; without Redis each obeys what it was told itself."""
 
-    def __init__(self, credential: int, tenant: int | None, *, monotonic: Callable[[], float] = boot_seconds) -> None:
+    def __init__(
+        self, credential: int | str, tenant: int | None, *, monotonic: Callable[[], float] = boot_seconds
+    ) -> None:
         self._key = f"{WAIT}{'own' if tenant is None else tenant}"
         self._credential = str(credential)
         self._monotonic = monotonic
@@ -100,6 +102,26 @@ class SharedHold:
             left = noted.by_redis - (seconds + micros / 1e6)
         # More than any cloud may ask for: Redis's clock was set back since.
         return left if left <= LONGEST_WAIT + 1 else 0.0
+
+
+class Barred(WrongCredential):
+    """The cloud turned the credential down a while ago, so it was not shown to it again. Remedy: replace it."""
+
+
+class BarredHold:
+    """A hold that also keeps a credential that was turned down from being shown again, which may lock it out."""
+
+    def __init__(self, hold: SharedHold, bar: SharedHold) -> None:
+        self._hold, self._bar = hold, bar
+
+    def note(self, seconds: int) -> None:
+        self._hold.note(seconds)
+
+    def obey(self) -> None:
+        """Raise Barred or TooManyRequests while there is something to wait for."""
+        if (left := self._bar.left()) > 0:
+            raise Barred(f"The cloud turned the credential down; in {ceil(left / 60)} min it is shown to it again.")
+        self._hold.obey()
 
 
 class _Line:

@@ -115,15 +115,20 @@ def refresh(credential: Credential, *, client: Client, now: datetime) -> Refresh
     try:
         listed = customers(client, deadline=CHECK_SECONDS)
     except CloudError as error:
-        if not credential.customers_error:
-            log.warning("The customers of credential %s cannot be read: %s", credential.pk, error)
-        Credential.objects.filter(pk=credential.pk).update(customers_error=str(error))
+        note_failure(credential, error, now=now)
         return Refreshed()
     with transaction.atomic():
         refreshed = _note(credential, listed, at=now)
     if refreshed.new and credential.takes_all:
         _take_on(credential)
     return refreshed
+
+
+def note_failure(credential: Credential, error: Exception, *, now: datetime) -> None:
+    """The customers could not be read; it is shown, logged once, and tried again in an hour."""
+    if not credential.customers_error:
+        log.warning("The customers of credential %s cannot be read: %s", credential.pk, error)
+    Credential.objects.filter(pk=credential.pk).update(customers_tried_at=now, customers_error=str(error))
 
 
 def _take_on(credential: Credential) -> None:

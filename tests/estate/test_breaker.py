@@ -100,10 +100,10 @@ def test_an_outage_costs_a_request_a_minute_at_most_and_its_end_is_seen_within_a
         assert installation.wall - end <= timedelta(seconds=64 if tenants < 4 else 20)
 
 
-def connected(simulator: Simulator, name: str = "First") -> Tenant:
+def connected(simulator: Simulator) -> Tenant:
     return connect(
         by=None,
-        name=name,
+        name="First",
         cloud=simulator.url,
         client_id=simulator.client_id,
         client_secret=simulator.client_secret,

@@ -36,17 +36,12 @@ def at_rest(simulator: Simulator, polled: Poll) -> None:
     assert polled().busy == []
 
 
-def way_to(tenant: Tenant) -> polling.Way:
-    credential = tenant.credential
-    return polling.Way(credential.cloud, clients.reader(tenant), clients.own.hold(tenant), credential.changed_at)
-
-
 def run(tenant: Tenant, *, later: float = 0.0, watched: tuple[str, ...] = ()) -> object:
     """One pass, as if so many seconds later."""
     moved = timedelta(seconds=later)
     return polling.run_pass(
         tenant.pk,
-        way_to(tenant),
+        clients.own.way(tenant),
         watched=watched,
         now=lambda: timezone.now() + moved,
         pause=nobody_waits,
@@ -142,7 +137,12 @@ def test_what_passes_by_itself_within_seconds_is_no_failed_pass(
     before = len(simulator.requests)
     later = timedelta(seconds=20)
     polling.run_pass(
-        tenant.pk, way_to(tenant), watched=(), now=lambda: timezone.now() + later, pause=waited.append, jitter=0.5
+        tenant.pk,
+        clients.own.way(tenant),
+        watched=(),
+        now=lambda: timezone.now() + later,
+        pause=waited.append,
+        jitter=0.5,
     )
     assert store().load(tenant.pk).health.error is None
     assert waited == [1.5, 1.5]
@@ -292,14 +292,14 @@ def test_a_clock_that_was_set_forward_during_a_pass_does_not_make_its_data_last(
     def jumping() -> datetime:
         return timezone.now() + next(moved, timedelta(days=2))
 
-    polling.run_pass(tenant.pk, way_to(tenant), watched=(), now=jumping, pause=nobody_waits, jitter=0.0)
+    polling.run_pass(tenant.pk, clients.own.way(tenant), watched=(), now=jumping, pause=nobody_waits, jitter=0.0)
     assert store().load(tenant.pk).health.stale_after <= 2 * polling.PASS_SECONDS
 
 
 def test_a_wait_that_an_action_was_told_is_counted_down_on_the_pages(
     simulator: Simulator, tenant: Tenant, polled: Poll
 ) -> None:
-    clients.own.hold(tenant).note(300)
+    clients.own.way(tenant).hold.note(300)
     run(tenant)
     told = store().load(tenant.pk).health
     assert told.wait_until is not None

@@ -193,7 +193,7 @@ def test_a_429_of_any_shape_holds_everyone_back(
     simulator.fail("html", method="POST", path=POST, status=429)
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
     assert (action.state, action.status) == (State.UNKNOWN, 429)
-    assert 50 < clients.own.hold(tenant).left() <= 60
+    assert 50 < clients.own.way(tenant).hold.left() <= 60
 
 
 def test_a_429_of_the_token_endpoint_is_asked_for_once(
