@@ -47,7 +47,10 @@ class Entry(models.Model):
     class Meta:
         ordering = ["-number"]
         verbose_name_plural = "entries"
-        indexes = [models.Index(fields=["tenant", "-number"], name="audit_of_a_tenant")]
+        indexes = [
+            models.Index(fields=["tenant", "-number"], name="audit_of_a_tenant"),
+            models.Index(fields=["user", "verb", "at"], name="audit_of_a_person"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.username} {self.verb}"

@@ -16,6 +16,7 @@ from drdash.audit import record
 from drdash.audit.models import Entry
 from drdash.failover.models import Action
 from drdash.tenants.models import Credential, Membership, Tenant
+from drdash.web.signing_in import ThrottledAdmin
 
 if TYPE_CHECKING:
     Inline = admin.TabularInline[Any, Any]
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 else:  # generic for the type checker alone
     Inline, ModelAdmin, PeopleAdmin = admin.TabularInline, admin.ModelAdmin, UserAdmin
 
+admin.site.login_form = ThrottledAdmin
 admin.site.site_header = admin.site.site_title = "drdash administration"
 
 

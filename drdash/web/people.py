@@ -15,8 +15,13 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from drdash.audit.record import write, writing
+from drdash.web.signing_in import Throttled
 
-login = never_cache(auth.LoginView.as_view(template_name="people/login.html", redirect_authenticated_user=True))
+login = never_cache(
+    auth.LoginView.as_view(
+        template_name="people/login.html", authentication_form=Throttled, redirect_authenticated_user=True
+    )
+)
 logout = auth.LogoutView.as_view()
 
 

@@ -76,6 +76,37 @@ def test_a_short_password_is_refused_in_words(alice: User) -> None:
     assert "too short" in client.post("/password/", new).content.decode()
 
 
+def test_who_guesses_has_to_wait_and_keeps_nobody_else_out(alice: User) -> None:
+    User.objects.create_user("bob", password=PASSWORD)
+    guesser = Client(REMOTE_ADDR="203.0.113.7")
+    for _ in range(5):
+        assert sign_in(guesser, "wrong")[0] == 200
+    said = guesser.post("/login/", {"username": "alice", "password": PASSWORD})
+    assert said.status_code == 200
+    assert "15 minutes later" in said.content.decode()
+    assert guesser.post("/admin/login/", {"username": "alice", "password": PASSWORD}).status_code == 200
+    assert verbs() == ["sign-in refused"] * 5, "what is not looked at is not written down either"
+
+    assert guesser.post("/login/", {"username": "bob", "password": PASSWORD}).status_code == 302
+    assert sign_in(Client(REMOTE_ADDR="203.0.113.8"))[0] == 302
+
+
+def test_after_the_wait_the_right_password_is_right_again(alice: User) -> None:
+    ago = timezone.now() - timedelta(minutes=14, seconds=30)
+    for _ in range(5):
+        write(by=alice, verb="sign-in refused", at=ago, detail="From 127.0.0.1.")
+    assert sign_in(Client())[0] == 200
+    later = ago - timedelta(minutes=1)
+    for _ in range(5):
+        write(by=alice, verb="sign-in refused", at=later, detail="From 127.0.0.2.")
+    assert sign_in(Client(REMOTE_ADDR="127.0.0.2"))[0] == 302
+
+
+def test_a_name_that_nobody_has_is_not_written_down(fresh_process: None) -> None:
+    Client().post("/login/", {"username": "simulated-secret-that-slipped", "password": "x"})
+    assert verbs() == []
+
+
 def verbs() -> list[str]:
     return list(Entry.objects.order_by("number").values_list("verb", flat=True))
 
@@ -87,7 +118,7 @@ def test_signing_in_and_out_and_a_new_password_are_in_the_audit(alice: User) -> 
     new = {"old_password": PASSWORD, "new_password1": "another long one 17", "new_password2": "another long one 17"}
     client.post("/password/", new)
     client.post("/logout/")
-    assert verbs() == ["signed in", "changed their password", "signed out"]
+    assert verbs() == ["sign-in refused", "signed in", "changed their password", "signed out"]
     assert {entry.username for entry in Entry.objects.all()} == {"alice"}
 
 
