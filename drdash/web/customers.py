@@ -57,7 +57,7 @@ def customers(request: HttpRequest, pk: int) -> HttpResponse:
 def _watch(request: HttpRequest, credential: Credential) -> str:
     asked, by = request.POST, tenants.user_of(request)
     everyone = asked.get("which") == "all"
-    if not everyone and not asked.getlist("customer"):
+    if not everyone and not asked.getlist("customer") and not credential.takes_all:
         raise Refusal("No customer is ticked.")
     watched = {one.customer.name for one in partners.customers_of(credential) if one.tenant}
     found = partners.watch(
@@ -79,6 +79,8 @@ def _watch(request: HttpRequest, credential: Credential) -> str:
 
 def _told(found: Connected, *, everyone: bool) -> str:
     many = len(found.tenants)
+    if not many:
+        return f"No customer is added. Those to come are {'watched at once' if everyone else 'announced, and wait'}."
     begun = f"{found.tenants[0].name} is" if many == 1 else f"{many} customers are"
     who = f"Their admins: {', '.join(found.admins)}." if found.admins else "Nobody can see them yet."
     to_come = " Those to come will be watched too, unarmed." if everyone else ""

@@ -69,7 +69,7 @@ def finish(request: HttpRequest, *, state: str, now: float) -> Errand:
     """The errand that this return belongs to. It is dropped, whether it fits or not. Raises Lost."""
     errand = current(request, now=now)
     request.session.pop(_KEPT, None)
-    # Before anything is done with it: two returns at once must not both find it.
+    # At once, and not when the cloud has answered: a second return finds nothing in the meantime.
     request.session.save()
     if errand is None:
         raise Lost("Nothing waits for this way back: it was used, or it is more than 10 minutes old. Begin again.")

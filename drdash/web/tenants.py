@@ -65,7 +65,9 @@ def tenants(request: HttpRequest) -> HttpResponse:
         "partners": _partners() if user_of(request).is_superuser else [],
     }
     if wants_part(request, "results"):
-        return unkept(render(request, "tenants/_results.html", context))
+        response = unkept(render(request, "tenants/_results.html", context))
+        response.headers["HX-Push-Url"] = context["url"]
+        return response
     return page(request, "tenants/page.html", context, frame=frame)
 
 

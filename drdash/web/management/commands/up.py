@@ -132,5 +132,5 @@ class Command(BaseCommand):
         self.say(f"drdash is up at {self.address()} (after {time.monotonic() - self.begun:.0f} s). Ctrl-C ends it.")
         if not await Tenant.objects.aexists():
             self.say(
-                "It watches nothing yet: `manage.py createsuperuser` makes a login, `manage.py connect` adds a cloud."
+                "It watches nothing yet: `manage.py createsuperuser` makes a login, whose first page connects a cloud."
             )
