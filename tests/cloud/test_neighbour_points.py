@@ -158,7 +158,7 @@ FIELDS = st.sampled_from(
 ITEMS = st.dictionaries(FIELDS, JSON).map(lambda given: {**IDS, **given}) | JSON
 
 
-@settings(sized, max_examples=cases(60, full=20_000))
+@settings(sized, max_examples=cases(40, full=20_000))
 @given(st.binary() | st.lists(ITEMS, max_size=3).map(lambda items: json.dumps({"items": items}).encode()))
 def test_any_body_is_a_list_or_a_named_error(body: bytes) -> None:
     try:

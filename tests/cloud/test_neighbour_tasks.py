@@ -101,7 +101,7 @@ FIELDS = st.sampled_from(["uuid", "state", "result", "progress", "startedAt", "c
 ITEMS = st.dictionaries(FIELDS, JSON).map(lambda given: {"uuid": UUID, **given}) | JSON
 
 
-@settings(sized, max_examples=cases(60, full=20_000))
+@settings(sized, max_examples=cases(40, full=20_000))
 @given(st.binary() | st.lists(ITEMS, max_size=3).map(lambda items: json.dumps({"items": items}).encode()))
 def test_any_body_is_a_task_or_none_or_a_named_error(body: bytes) -> None:
     try:
