@@ -29,24 +29,12 @@ from drdash.tenants.roles import Posture, Role
 from drdash.web import buttons, cards, facts
 from drdash.web.wording import Look
 from tests.cloud.bodies import OTHERS, SERVERS, SITES, changed, each_alone
+from tests.cloud.said import green_of_server, green_of_site, may, warned
 from tests.sizes import cases, sized
 
 NOW = 1_700_000_000.0
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NUMBER = cases(100, full=25_000)  # of each of the four
-KNOWN_SEVERITIES = {"ERROR", "WARNING"}
-START_ONLY = ("Quota", "Subscription", "ServerNotLicensed", "BaseDrTest", "CloudConnection")
-RELS = {
-    Kind.START_TEST: "DR_CLOUD_SERVER_START_FAILOVER_TEST",
-    Kind.START_PROD: "DR_CLOUD_SERVER_START_FAILOVER_PROD",
-    Kind.STOP: "DR_CLOUD_SERVER_STOP_FAILOVER",
-}
-TESTS = ("FAILOVER_TEST", "FAILOVER_TEST_AUTO")
-STARTABLE = {Kind.START_TEST: ("STAND_BY",), Kind.START_PROD: ("STAND_BY", *TESTS)}
-STOPPABLE = (
-    *TESTS, "FINALIZATION", "FINALIZATION_FAILED", "FAILOVER_PROD", "POWERING_ON", "POWERING_OFF",
-    "STARTING_FAILOVER_TEST", "STARTING_FAILOVER_TEST_AUTO", "STARTING_FAILOVER_PROD",
-)  # fmt: skip
 HEADERS = st.dictionaries(
     st.sampled_from(["Retry-After", "retry-after", "Date", "Server", "Content-Type", "Location"]),
     st.text(max_size=30) | st.sampled_from(["9" * 5000, "-5", "1e9", "Fri, 31 Dec 9999 23:59:59 GMT", "Tue, 14 Nov"]),
@@ -135,14 +123,7 @@ def assert_nothing_unknown_of_a_server_is_green_or_allowed(seen: Counter[str], b
         estate = known(servers=(server,), sites=(READY,))
         shown = estate.servers[server.key]
         card = cards.server_card(shown, READY)
-        recovery = at(item, "recovery")
-        allowed_to_be_green = {
-            "worst": item.get("_issues") == [],
-            "rpo": "OK" in (at(item, "rpo", "status"), at(recovery, "rpo", "status")),
-            "automated": at(recovery, "automated_test_failover", "last_status") == "SUCCESS",
-        }
-        allowed_to_be_green["automated_short"] = allowed_to_be_green["automated"]
-        assert_green_only_where(seen, card, allowed_to_be_green)
+        assert_green_only_where(seen, card, green_of_server(item))
         assert all(issue.severity.tone != "good" for issue in card.issues)
         if item.get("status") not in list(ServerStatus):
             assert (card.status.tone, card.status.icon) == ("still", "unknown")
@@ -167,8 +148,7 @@ def assert_nothing_unknown_of_a_site_is_green_or_allowed(seen: Counter[str], bod
         server = msgspec.structs.replace(AT_REST, site_uuid=site.uuid)
         estate = known(sites=(site,))
         card = cards.site_card(estate.sites[site.key], estate)
-        ready = item.get("failover_readiness") == "OK"
-        assert_green_only_where(seen, card, {"worst": item.get("_issues") == [], "readiness": ready})
+        assert_green_only_where(seen, card, green_of_site(item))
         assert all(issue.severity.tone != "good" for issue in card.issues)
         facts.groups(site.json, "Site")
         for status in ("STAND_BY", "FAILOVER_TEST", "FAILOVER_PROD"):
@@ -228,57 +208,6 @@ def assert_allowed_only_where(seen: Counter[str], item: Any, server: Server, its
     for button in buttons.buttons(server, site, role=Role.ADMIN, posture=Posture.ARMED, ours=OwnState.NONE):
         assert button.allowed <= may(Kind(button.kind), item, its_site)
         assert button.allowed or button.reasons
-
-
-def may(kind: Kind, item: Any, site: Any) -> bool:
-    """Whether what the cloud said is enough for the action, with a nod to whatever is a warning."""
-    errors, of_site, links = of_issues(item, "ERROR"), of_issues(site, "ERROR"), item.get("_links")
-    if errors is None or of_site is None or not isinstance(links, list):
-        return False
-    if item.get("type") != "RECOVERY" or RELS[kind] not in [at(link, "rel") for link in links]:
-        return False
-    if item.get("task_uuid") not in (None, "") or site.get("status") != "PROVISIONED":
-        return False
-    if kind is Kind.STOP:
-        blocking = [
-            error for error in errors if error.get("link") == RELS[kind] or not (linked(error) or start_only(error))
-        ]
-        return item.get("status") in STOPPABLE and not blocking and all(map(start_only, of_site))
-    blocking = [error for error in errors if error.get("link") == RELS[kind] or not linked(error)]
-    ready = site.get("failover_readiness") in ("OK", "WARNING")
-    return item.get("status") in STARTABLE[kind] and not blocking and not of_site and ready
-
-
-def linked(issue: Any) -> bool:
-    return issue.get("link") not in (None, "")
-
-
-def start_only(issue: Any) -> bool:
-    return str(at(issue, "error", "code")).startswith(START_ONLY)
-
-
-def warned(kind: Kind, item: Any, site: Any) -> bool:
-    """Whether the cloud said anything that asks for a nod."""
-    warnings = [issue for issue in of_issues(item, "WARNING") or () if issue.get("link") in (RELS[kind], None, "")]
-    unready = of_issues(site, "WARNING") or site.get("failover_readiness") != "OK"
-    return bool(warnings or (kind is not Kind.STOP and unready))
-
-
-def of_issues(item: Any, severity: str) -> list[Any] | None:
-    """The issues of a severity; None when there is one that is not understood, or nothing is said of any."""
-    issues = item.get("_issues")
-    if not isinstance(issues, list) or not all(isinstance(issue, dict) for issue in issues):
-        return None
-    said = [str(issue.get("severity", "")).upper() for issue in issues]
-    if not set(said) <= KNOWN_SEVERITIES:
-        return None
-    return [issue for issue, one in zip(issues, said, strict=True) if one == severity]
-
-
-def at(value: Any, *path: str) -> Any:
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
 
 
 def at_document(page: Any) -> Any:
