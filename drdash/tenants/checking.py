@@ -125,7 +125,7 @@ def list_customers(account: Account, tokens: Memory) -> Customers:
     try:
         client = _client(msgspec.structs.replace(account, tenant=""), tokens)
         try:
-            found = _customers(client)
+            found = listed(client)
         finally:
             client.close()
     except BadAddress as error:
@@ -162,23 +162,23 @@ def look_at_all(
             return f"Its token shows the sites of another tenant ({', '.join(found.tenants)})."
         return found
 
-    listed = list(customers)
+    chosen = list(customers)
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="check") as several:
-        results = list(zip(listed, several.map(one, listed), strict=True))
+        results = list(zip(chosen, several.map(one, chosen), strict=True))
     good = {customer: found for customer, found in results if isinstance(found, Found)}
     return good, {customer: why for customer, why in results if isinstance(why, str)}
 
 
-def _customers(client: Client) -> Customers:
-    """Without the own tenant: a customer's client lists itself."""
-    listed = partner.customers(client, deadline=CHECK_SECONDS)
-    others = tuple(customer for customer in listed.items if customer.uuid != listed.own)
-    return msgspec.structs.replace(listed, items=others)
+def listed(client: Client) -> Customers:
+    """The customers of whose client it is, without the own tenant: a customer's lists itself. Raises CloudError."""
+    found = partner.customers(client, deadline=CHECK_SECONDS)
+    others = tuple(customer for customer in found.items if customer.uuid != found.own)
+    return msgspec.structs.replace(found, items=others)
 
 
 def _customers_too(client: Client) -> int:
     try:
-        return len(_customers(client).items)
+        return len(listed(client).items)
     except CloudError:
         return 0
 

@@ -73,9 +73,11 @@ def connect(
         )
     found = look(account, token=token)
     uuid = told_uuid(found, tenant_uuid)
-    if earlier := already(account, uuid):
-        raise Refusal(f'This tenant is connected already, as "{earlier.name}".')
     with transaction.atomic():
+        # Here, too: somebody may have been as quick with the same.
+        refuse_name(name)
+        if earlier := already(account, uuid):
+            raise Refusal(f'This tenant is connected already, as "{earlier.name}".')
         credential = Credential(name=name, is_simulator=found.simulator, scopes=" ".join(found.scopes))
         fill(credential, account)
         credential.save()

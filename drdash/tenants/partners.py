@@ -16,11 +16,11 @@ from drdash.cloud.client import Client
 from drdash.cloud.errors import CloudError
 from drdash.cloud.oauth import Memory
 from drdash.cloud.partner import Customer as Listed
-from drdash.cloud.partner import Customers, customers
-from drdash.tenants import access
+from drdash.cloud.partner import Customers
+from drdash.tenants import access, checking
 from drdash.tenants.accounts import account_of, fill, has_secret_of, stored_partner
 from drdash.tenants.adding import Connected, add, admins_called, free_name, refuse_name
-from drdash.tenants.checking import CHECK_SECONDS, Found, Refusal, list_customers, look_at_all
+from drdash.tenants.checking import Found, Refusal, list_customers, look_at_all
 from drdash.tenants.models import Credential, Customer, Tenant
 from drdash.tenants.secrets import Unopenable
 
@@ -113,12 +113,12 @@ def refresh(credential: Credential, *, client: Client, now: datetime) -> Refresh
     """
     Credential.objects.filter(pk=credential.pk).update(customers_tried_at=now)
     try:
-        listed = customers(client, deadline=CHECK_SECONDS)
+        now_listed = checking.listed(client)
     except CloudError as error:
         note_failure(credential, error, now=now)
         return Refreshed()
     with transaction.atomic():
-        refreshed = _note(credential, listed, at=now)
+        refreshed = _note(credential, now_listed, at=now)
     if refreshed.new and credential.takes_all:
         _take_on(credential)
     return refreshed
@@ -180,17 +180,17 @@ def _take(
 ) -> Connected:
     """Try the chosen customers that are not watched yet, and store those that can be. Raises Refusal when none can."""
     admins = list(admins)
-    watched = {
-        tenant.uuid.lower(): tenant.name
-        for tenant in Tenant.objects.filter(removed_at=None, credential__cloud=account.root).exclude(uuid="")
-    }
-    left_out = {one: f'It is watched already, as "{watched[one.uuid]}".' for one in chosen if one.uuid in watched}
-    good, bad = look_at_all(account, [one for one in chosen if one not in left_out], tokens)
-    left_out |= bad
-    if chosen and not good and not (credential.takes_all and not bad):
-        raise Refusal(_none(left_out))
+    watched = _watched(account)
+    tried, bad = look_at_all(account, [one for one in chosen if one.uuid not in watched], tokens)
     at, tenants = timezone.now(), []
     with transaction.atomic():
+        # Again: somebody may have been as quick with the same.
+        watched = _watched(account)
+        good = {one: found for one, found in tried.items() if one.uuid not in watched}
+        left_out = {one: f'It is watched already, as "{watched[one.uuid]}".' for one in chosen if one.uuid in watched}
+        left_out |= bad
+        if chosen and not good and not (credential.takes_all and not bad):
+            raise Refusal(_none(left_out))
         _store(credential, good)
         _note(credential, listed, at=at, by=by)
         taken = set(Tenant.objects.filter(removed_at=None).values_list("name", flat=True))
@@ -220,6 +220,12 @@ def _take(
         customers=len(listed.items),
         left_out=tuple((one.name, why) for one, why in left_out.items()),
     )
+
+
+def _watched(account: Account) -> dict[str, str]:
+    """What the tenants that are watched at the account's cloud are called, by uuid."""
+    watched = Tenant.objects.filter(removed_at=None, credential__cloud=account.root).exclude(uuid="")
+    return {tenant.uuid.lower(): tenant.name for tenant in watched}
 
 
 def _store(credential: Credential, good: dict[Listed, Found]) -> None:

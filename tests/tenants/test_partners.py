@@ -1,11 +1,14 @@
 """A partner's credential: all of its customers or some, read again each day, and what comes and goes among them."""
 
+import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from drdash.audit.models import Entry
@@ -18,7 +21,7 @@ from drdash.tenants import access, partners
 from drdash.tenants.access import Denied
 from drdash.tenants.accounts import account_of, shelf_of
 from drdash.tenants.adding import free_name
-from drdash.tenants.connect import Refusal
+from drdash.tenants.connect import Connected, Refusal, connect
 from drdash.tenants.models import Credential, Customer, Membership, Tenant
 from drdash.tenants.partners import Refreshed
 from drdash.tenants.roles import Role
@@ -294,3 +297,38 @@ def test_the_command_takes_all_customers_or_the_one_with_a_uuid(
     assert "2 of 3 customers are watched" in said
     assert 'as "One alone"' in said
     assert len(names()) == 3
+
+
+def test_two_who_connect_the_same_at_once_make_one_of_it(
+    fresh_process: None, partner: Simulator, simulator: Simulator
+) -> None:
+    def ordinary() -> Connected:
+        return connect(
+            by=None,
+            name="Customer",
+            cloud=simulator.url,
+            client_id=simulator.client_id,
+            client_secret=simulator.client_secret,
+        )
+
+    for attempt, refusal in ((ordinary, "There is a tenant called"), (lambda: connected(partner), "watched already")):
+        met, done, refused = threading.Barrier(2, timeout=20), [], []
+
+        def both(attempt: Callable[[], Connected] = attempt) -> None:
+            met.wait()  # noqa: B023
+            try:
+                done.append(attempt())  # noqa: B023
+            except Refusal as problem:
+                refused.append(str(problem))  # noqa: B023
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=both) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert (len(done), len(refused)) == (1, 1)
+        assert refusal in refused[0]
+    assert len(names()) == 4
+    assert Credential.objects.count() == 2
