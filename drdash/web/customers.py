@@ -99,7 +99,14 @@ def _context(request: HttpRequest, credential: Credential) -> dict[str, Any]:
         if one.customer.uuid in ticked or needle in one.customer.name.casefold() or needle in one.customer.uuid
     ]
     # What is ticked stays in sight, whatever is searched for.
-    choices.sort(key=lambda choice: (not choice.ticked, not choice.customer.is_new))
+    choices.sort(
+        key=lambda one: (
+            not one.ticked,
+            one.customer.vanished_at is not None,
+            one.card is not None,
+            not one.customer.is_new,
+        )
+    )
     return {
         "credential": credential,
         "total": sum(one.customer.vanished_at is None for one in listed),

@@ -40,6 +40,12 @@ CALLS = {
     "start_failover_test": "start and stop tests",
     "start_failover_prod": "start production",
 }
+REFUSED = {
+    scopes.READ: "reading",
+    "start_failover_test": "the start of a test",
+    "start_failover_prod": "the start of production",
+    "stop_failover": "the stop of a failover",
+}
 
 
 class TenantCard(msgspec.Struct, frozen=True):
@@ -62,13 +68,15 @@ class TenantCard(msgspec.Struct, frozen=True):
 
 
 class CredentialCard(msgspec.Struct, frozen=True):
-    """A credential, without anything of it that is secret. ``may`` and ``may_not``: by its token's own word."""
+    """A credential, without anything of it that is secret. ``may`` and ``may_not``: by its token's own word;
+    ``refused``: what the cloud refused last, and what the credential lacks for it."""
 
     credential: Credential
     kind: str
     grant: str
     may: tuple[str, ...]
     may_not: tuple[str, ...]
+    refused: tuple[str, str]
     tenants: int
 
 
@@ -109,6 +117,7 @@ def credential_card(credential: Credential) -> CredentialCard:
     """The card of a credential."""
     tenants = credential.tenants.filter(removed_at=None).count() + credential.acting_for.filter(removed_at=None).count()
     kind = "a partner's API client" if credential.is_partner else GRANTS.get(credential.grant, credential.grant)
+    call, _, lacks = credential.refused_what.partition(": ")
     told = {words: scopes.allowed(call, credential.scopes.split()) for call, words in CALLS.items()}
     return CredentialCard(
         credential,
@@ -116,6 +125,7 @@ def credential_card(credential: Credential) -> CredentialCard:
         grant=SHORT.get(credential.grant, credential.grant),
         may=tuple(words for words, allowed in told.items() if allowed),
         may_not=tuple(words for words, allowed in told.items() if allowed is False),
+        refused=(REFUSED.get(call, call), lacks),
         tenants=tenants,
     )
 

@@ -177,7 +177,7 @@ def announced(tenant: Tenant) -> list[set[str]]:
 
 
 def test_the_clouds_refusal_stands_beside_the_hint_of_the_token(acme: Tenant, person: Cast) -> None:
-    refused = "start a failover: this credential lacks dr_service::admin"
+    refused = "start_failover_prod: this credential lacks dr_service::admin"
     Credential.objects.filter(pk=acme.credential_id).update(
         scopes="protection::readonly", refused_at=timezone.now(), refused_what=refused
     )
@@ -185,7 +185,8 @@ def test_the_clouds_refusal_stands_beside_the_hint_of_the_token(acme: Tenant, pe
     assert "read sites and servers" in page
     assert "not: start and stop tests, start production" in page
     assert "a hint: the cloud decides" in page
-    assert "lacks dr_service::admin" in page
+    assert "The cloud refused the start of production" in page
+    assert ": this credential lacks dr_service::admin." in page
 
 
 # ---- many at once
