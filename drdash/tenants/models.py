@@ -47,6 +47,11 @@ class Credential(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def exchanges(self) -> bool:
+        """Whether it is a partner's API client, whose token is exchanged for one of each tenant."""
+        return self.by_tenant and not self.sealed_assertion
+
     def keep_secret(self, secret: str) -> None:
         """Seal the secret into the record; save it yourself."""
         self.sealed_secret = seal(secret)

@@ -64,7 +64,7 @@ def replace(
     for tenant in tenants:
         other = tenant.acting if tenant.credential_id == credential.pk else tenant.credential
         _refuse_same(account, other)
-    if credential.by_tenant and not credential.sealed_assertion:
+    if credential.exchanges:
         found = _same_customers(account, tenants)
     else:
         if is_partners(account):

@@ -61,7 +61,7 @@ def replacing(credential: Credential) -> Task:
         return here
 
     here = reverse("credential", args=[credential.pk])
-    ways = (PARTNER,) if credential.is_partner else (CLIENT, SIGN_IN, PASSWORD, ASSERTION)
+    ways = (PARTNER,) if credential.exchanges else (CLIENT, SIGN_IN, PASSWORD, ASSERTION)
     return Task(
         title=f"Replace {credential.name}",
         url=reverse("replace", args=[credential.pk]),
@@ -108,7 +108,7 @@ TASKS: dict[str, Callable[[int], Task]] = {
 def way_of(credential: Credential) -> Way:
     """The way that a credential came by."""
     if credential.grant == Grant.JWT_BEARER:
-        return PARTNER if credential.is_partner else ASSERTION
+        return PARTNER if credential.exchanges else ASSERTION
     return next((way for way in WAYS.values() if way.grant == credential.grant), CLIENT)
 
 

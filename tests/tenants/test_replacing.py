@@ -254,6 +254,11 @@ def test_a_partners_client_may_act_for_one_customer_and_is_stored_once(
     assert not first.acting.is_partner
     assert account_of(first.acting, first).tenant == first.uuid
     assert first.name == name_of(partner, first.uuid)
+    with pytest.raises(Refusal, match="one and the same credential"):
+        keeping.replace(first.acting, by=root, grant=Grant.JWT_BEARER, **reading)
+    with pytest.raises(Refusal, match="replace it with a partner's API client"):
+        keeping.replace(first.acting, by=root, **another_client(partner, first.uuid))
+    keeping.replace(first.acting, by=root, **acting)
     keeping.take_off(first, by=root)
     assert Credential.objects.filter(removed_at=None).count() == 2
 
