@@ -41,6 +41,7 @@ RETRIES = 2
 PATIENT_SECONDS = 20.0
 LONGEST_BACK_OFF = 60.0
 BARRED = timedelta(minutes=15)
+ONLY_SO_OFTEN = "Lest it be locked out, it is tried again every 15 minutes only, and at once when it is replaced."
 HALF_A_TICK = 0.5  # the clock ticks each second: without it every interval would wait for the tick after its end
 
 Now = Callable[[], datetime]
@@ -151,9 +152,7 @@ def _whole(estate: Estate, way: Way, now: Now, pause: Pause, jitter: float) -> t
     except CloudError as error:
         told = False if isinstance(error, THE_CLOUDS) else None
         plans().note_try(way.cloud, estate.tenant, at=started, good=told)
-        if isinstance(error, WrongCredential) and not isinstance(error, Barred) and _is_the_credentials(error, way):
-            way.bar.note(int(BARRED.total_seconds()))
-        return _fail(estate, error, now), None
+        return _fail(estate, error, now, barred=_barred(error, way)), None
     _note_success(estate, way, now())
     read = Read(
         started=started,
@@ -178,9 +177,16 @@ def _whole(estate: Estate, way: Way, now: Now, pause: Pause, jitter: float) -> t
     return _publish(estate.tenant, merge, first=estate), read
 
 
-def _is_the_credentials(error: WrongCredential, way: Way) -> bool:
-    """Whether no other tenant of the credential would fare better."""
-    return not way.shared or error.code == "invalid_client"
+def _barred(error: CloudError, way: Way) -> timedelta | None:
+    """How long the credential is not shown again after it was turned down: each try counts there, and too many lock an
+    account out. Where no other tenant of it would fare better, it is not shown for them either."""
+    if isinstance(error, Barred):
+        return timedelta(seconds=way.bar.left())
+    if not isinstance(error, WrongCredential):
+        return None
+    if not way.shared or error.code == "invalid_client":
+        way.bar.note(int(BARRED.total_seconds()))
+    return BARRED
 
 
 def _note_success(estate: Estate, way: Way, now: datetime) -> None:
@@ -215,18 +221,15 @@ def _part(estate: Estate, way: Way, watched: Collection[str], now: Now) -> tuple
     return _publish(estate.tenant, merge, first=estate), read
 
 
-def _fail(estate: Estate, error: Exception, now: Now) -> Estate:
+def _fail(estate: Estate, error: Exception, now: Now, *, barred: timedelta | None = None) -> Estate:
     until = now() + timedelta(seconds=error.retry_after) if isinstance(error, TooManyRequests) else None
-    barred, said = None, str(error)
-    if isinstance(error, WrongCredential):
-        # Each try counts there, and too many lock an account out.
-        barred = now() + BARRED
-        said += " Lest it be locked out, it is tried again every 15 minutes only, and at once when it is replaced."
+    barred_until = now() + barred if barred else None
+    said = f"{error} {ONLY_SO_OFTEN}" if barred else str(error)
     if not estate.health.error:
         log.warning("Tenant %s cannot be polled: %s", estate.tenant, error)
 
     def merge(current: Estate) -> tuple[Estate, Change]:
-        health = failed(_at_interval(current).health, said, now=now(), wait_until=until, barred_until=barred)
+        health = failed(_at_interval(current).health, said, now=now(), wait_until=until, barred_until=barred_until)
         return msgspec.structs.replace(current, health=health), Change()
 
     return _publish(estate.tenant, merge, first=estate)
