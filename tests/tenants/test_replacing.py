@@ -281,6 +281,9 @@ def test_the_command_gives_a_tenant_something_to_act_with(
         call_command("connect", *arguments, "--cloud", "https://cloud.example.com", "--acting-for", "Customer")
     with pytest.raises(CommandError, match="https://"):
         call_command("connect", *arguments, "--cloud", "cloud.example.com", "--acting-for", "Customer")
-    call_command("connect", *arguments, "--cloud", simulator.url, "--acting-for", "Customer")
+    arguments += ["--cloud", simulator.url, "--acting-for", "Customer"]
+    with pytest.raises(CommandError, match="leave out --tenant, --admin and --watch-only"):
+        call_command("connect", *arguments, "--watch-only")
+    call_command("connect", *arguments)
     assert "are started and stopped with this credential" in capsys.readouterr().out
     assert Tenant.objects.get().acting

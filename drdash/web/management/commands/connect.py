@@ -98,6 +98,8 @@ class Command(BaseCommand):
             self.stdout.write(f'Not "{name}": {why}')
 
     def _act(self, options: dict[str, Any], grant: Grant) -> None:
+        if options["tenant"] or options["admin"] or options["watch_only"]:
+            raise Refusal("--acting-for changes nothing but what acts: leave out --tenant, --admin and --watch-only.")
         tenant = Tenant.objects.filter(name=options["acting_for"], removed_at=None).select_related("credential").first()
         if tenant is None:
             raise Refusal(f'There is no tenant called "{options["acting_for"]}" to act for.')
