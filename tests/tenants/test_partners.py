@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -124,27 +125,25 @@ def test_customers_that_cannot_be_read_are_left_out_and_named(fresh_process: Non
         partners.watch(found.credential, [one], by=None)
 
 
-@pytest.mark.parametrize(
-    ("changed", "sentence"),
-    [
-        ({"client_secret": "canary-secret"}, "client id or its secret is wrong"),
-        ({"client_secret": ""}, "client secret is empty"),
-        ({"client_id": ""}, "needs a partner's API client"),
-        ({"name": " "}, "Give the partner a name"),
-        ({"name": " ", "tenant_uuid": NOBODY}, "Give the tenant a name"),
-        ({"tenant_uuid": NOBODY}, f"The partner has no customer {NOBODY} .* among its 3 customers"),
-        ({"cloud": "http://127.0.0.1:1"}, "refuses connections"),
-        ({"cloud": "https://cloud.example.com/api"}, "root alone"),
-        ({"admin": "nobody"}, "no active user"),
-        ({"grant": Grant.CLIENT_CREDENTIALS}, "partner's API client, with 3 customers .* with the grant jwt-bearer"),
-    ],
-)
-def test_what_is_wrong_is_said_and_nothing_is_stored(
-    fresh_process: None, partner: Simulator, changed: dict[str, str], sentence: str
-) -> None:
-    with pytest.raises(Refusal, match=sentence) as caught:
-        connected(partner, **changed)
-    assert "canary" not in str(caught.value)
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"client_secret": "canary-secret"}, "client id or its secret is wrong"),
+    ({"client_secret": ""}, "client secret is empty"),
+    ({"client_id": ""}, "needs a partner's API client"),
+    ({"name": " "}, "Give the partner a name"),
+    ({"name": " ", "tenant_uuid": NOBODY}, "Give the tenant a name"),
+    ({"tenant_uuid": NOBODY}, f"The partner has no customer {NOBODY} .* among its 3 customers"),
+    ({"cloud": "http://127.0.0.1:1"}, "refuses connections"),
+    ({"cloud": "https://cloud.example.com/api"}, "root alone"),
+    ({"admin": "nobody"}, "no active user"),
+    ({"grant": Grant.CLIENT_CREDENTIALS}, "partner's API client, with 3 customers .* with the grant jwt-bearer"),
+]
+
+
+def test_what_is_wrong_is_said_and_nothing_is_stored(fresh_process: None, partner: Simulator) -> None:
+    for changed, sentence in WRONG:
+        with pytest.raises(Refusal, match=sentence) as caught:
+            connected(partner, **changed)
+        assert "canary" not in str(caught.value)
     assert (Credential.objects.count(), Tenant.objects.count(), Customer.objects.count()) == (0, 0, 0)
 
 
