@@ -19,7 +19,7 @@ from drdash.failover.actions import Wish, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import State
 from drdash.simulator.simulation import Simulator
-from drdash.tenants.models import Tenant
+from drdash.tenants.models import Credential, Tenant
 from drdash.web.management.commands.demo import Command
 from tests.ops.conftest import free_port, listening, wait_until
 
@@ -259,3 +259,15 @@ def test_a_new_world_begins_without_the_open_actions_of_the_last(
     assert (lost.state, lost.error) == (State.CLOSED, "The simulated cloud began anew.")
     again, _ = request(user=bob, tenant=tenant, server=server, wish=Wish(kind=Kind.STOP, key="l"))
     assert "OurStartUnknown" not in {reason["code"] for reason in again.reasons}
+
+
+def test_another_simulated_cloud_that_was_connected_stays_where_it_is(simulator: Simulator, tenant: Tenant) -> None:
+    other = Credential.objects.create(
+        name="A partner", cloud="http://127.0.0.1:9", client_id="drdash-partner", is_simulator=True
+    )
+    Tenant.objects.create(name="A customer", credential=other)  # before the demo's own, by name
+    demo = Command()
+    demo.cloud_port, demo.secret = int(simulator.url.rpartition(":")[2]), simulator.client_secret
+    demo.make_data()
+    other.refresh_from_db()
+    assert other.cloud == "http://127.0.0.1:9"

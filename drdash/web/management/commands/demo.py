@@ -66,7 +66,8 @@ class Command(up.Command):
                 make = users.create_superuser if name == "admin" else users.create_user
                 make(name, password=name)
         cloud = f"http://127.0.0.1:{self.cloud_port}"
-        tenant = Tenant.objects.filter(credential__is_simulator=True).select_related("credential").first()
+        ours = Tenant.objects.filter(credential__is_simulator=True, credential__client_id=CLIENT_ID, removed_at=None)
+        tenant = ours.select_related("credential").order_by("pk").first()
         if tenant is None:
             try:
                 found = connect(
