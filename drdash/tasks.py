@@ -127,6 +127,9 @@ def one_pass(
         read = polling.run_pass(tenant_id, way, watched=watched, now=now, pause=pause, jitter=random.random())
         if tenant.vanished_at is not None:
             plans().plan([tenant_id], now() + VANISHED, now=now())
+        if not Tenant.objects.filter(pk=tenant_id, enabled=True).exists():
+            store().drop(tenant_id)  # it was taken off meanwhile: nothing of it is to stay
+            return
     except StoreAway:
         return
     if read is not None:

@@ -25,9 +25,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 only while every enabled tenant has a good poll newer than three intervals."""
+    """200 only while every tenant that is polled has a good poll newer than three intervals."""
     try:
-        tenants = list(Tenant.objects.filter(enabled=True).order_by("pk").values_list("pk", flat=True))
+        polled = Tenant.objects.filter(enabled=True, paused=False, vanished_at=None)
+        tenants = list(polled.order_by("pk").values_list("pk", flat=True))
     except DatabaseError:
         return JsonResponse({"ready": False, "tenants": [], "problem": "The database does not answer."}, status=503)
     now, told, ready = timezone.now(), [], True

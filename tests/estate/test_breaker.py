@@ -68,7 +68,7 @@ def test_a_cloud_has_its_share_of_the_threads_and_its_failing_tenants_a_few_of_t
     assert shared_out({A: due[A]}, {A: set()}, {A: Tries()}, most=60) == list(range(60))
 
 
-@pytest.mark.parametrize("tenants", [1, 4, 50])
+@pytest.mark.parametrize("tenants", [1, 4, cases(12, full=50)])
 def test_an_outage_costs_a_request_a_minute_at_most_and_its_end_is_seen_within_an_interval(
     installation: Installation, tenants: int
 ) -> None:

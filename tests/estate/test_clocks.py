@@ -5,14 +5,13 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
 
 from drdash.estate.clients import Clients
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
 from drdash.tasks import poll
-from drdash.tenants.models import Membership, Tenant
+from drdash.tenants.models import Membership
 from drdash.tenants.roles import Role
 from tests.estate.at_hand import Installation, customers
 
@@ -121,7 +120,7 @@ def test_a_wait_that_another_process_is_told_in_the_middle_of_a_pass_ends_it(ins
         simulator.fail("hang", method="GET", path="/sites")
         other = Clients(monotonic=lambda: installation.steady)
         with ThreadPoolExecutor(1) as thread:
-            under_way = thread.submit(in_a_thread, installation, tenant)
+            under_way = thread.submit(installation.one_pass_aside, tenant.pk)
             assert simulator.arrived(method="GET", path="/sites")
             other.way(tenant).hold.note(30)
             simulator.release()
@@ -130,13 +129,6 @@ def test_a_wait_that_another_process_is_told_in_the_middle_of_a_pass_ends_it(ins
         health = installation.health(tenant.pk)
         assert "asks to wait for 30 s" in (health.error or "")
         assert health.wait_until == installation.wall + timedelta(seconds=30)
-
-
-def in_a_thread(installation: Installation, tenant: Tenant) -> None:
-    try:
-        installation.one_pass(tenant.pk)
-    finally:
-        connection.close()
 
 
 def test_the_page_counts_a_wait_down(fresh_process: None) -> None:

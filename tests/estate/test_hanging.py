@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from drdash import startup, tasks
 from drdash.estate import polling
@@ -32,7 +31,8 @@ class Worker:
         for _ in range(seconds):
             self.installation.advance(1)
             handed_out = {
-                self.threads.submit(self.one_pass, tenant): tenant for tenant in hand_out(self.installation.wall)
+                self.threads.submit(self.installation.one_pass_aside, tenant): tenant
+                for tenant in hand_out(self.installation.wall)
             }
             done, late = wait([one for one, tenant in handed_out.items() if tenant not in self.hanging], timeout=20)
             assert not late, "a pass found no thread"
@@ -40,12 +40,6 @@ class Worker:
             self.under_way |= handed_out.keys() - done
             ages = (self.installation.health(tenant.pk).age(self.installation.wall) for tenant in watch)
             self.oldest = max([self.oldest, *(age for age in ages if age is not None)])
-
-    def one_pass(self, tenant: int) -> None:
-        try:
-            self.installation.one_pass(tenant)
-        finally:
-            connection.close()
 
 
 @contextmanager
@@ -60,7 +54,7 @@ def working(installation: Installation, simulator: Simulator, hanging: list[Tena
         worker.threads.shutdown()
 
 
-@pytest.mark.parametrize("hang", [1, cases(16, full=40)])
+@pytest.mark.parametrize("hang", [1, 40][: cases(1, full=2)])
 def test_tenants_that_hang_do_not_age_the_others(installation: Installation, hang: int) -> None:
     with running("partner", customers=cases(20, full=50)) as simulator:
         tenants = customers(simulator)

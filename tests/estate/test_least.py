@@ -1,7 +1,11 @@
 """Who is asked, with which credential, and how often: no more than has to be."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client as Browser
+from django.utils import timezone
 
 from drdash.cloud.account import Grant
 from drdash.cloud.records import Server
@@ -96,7 +100,7 @@ def test_a_secret_that_is_refused_is_shown_four_times_an_hour_and_a_new_one_at_o
 
 
 def test_a_partners_secret_that_is_refused_is_not_shown_once_for_each_customer(installation: Installation) -> None:
-    with running("partner", customers=12) as simulator:
+    with running("partner", customers=5) as simulator:
         tenants = customers(simulator)
         installation.tick()
         simulator.force_client(simulator.partner_id, secret="simulated-secret-changed", revoke="all")
@@ -143,6 +147,40 @@ def test_a_tenant_that_was_taken_off_is_not_polled_and_leaves_nothing_in_redis(i
         installation.one_pass(gone.pk)
         assert {one.tenant for one in simulator.requests} == {watched.uuid}
         assert store().load(gone.pk).version == 0
+
+
+def test_a_pass_that_was_under_way_leaves_nothing_of_a_tenant_that_was_taken_off(installation: Installation) -> None:
+    with running("partner", customers=1) as simulator:
+        (gone,) = customers(simulator)
+        simulator.fail("hang", method="GET", path="/sites")
+        with ThreadPoolExecutor(1) as thread:
+            under_way = thread.submit(installation.one_pass_aside, gone.pk)
+            assert simulator.arrived(method="GET", path="/sites")
+            Tenant.objects.filter(pk=gone.pk).update(enabled=False, removed_at=installation.wall)
+            store().drop(gone.pk)
+            simulator.release()
+            under_way.result(20)
+        assert len(simulator.requests) > 2
+    assert store().load(gone.pk).version == 0
+
+
+def test_who_is_not_polled_does_not_make_the_installation_unready(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: installation.wall)
+    with running("partner", customers=3) as simulator:
+        paused, vanished, _ = customers(simulator)
+        installation.tick()
+        Tenant.objects.filter(pk=paused.pk).update(paused=True)
+        installation.run(90, step=5)
+        assert Browser().get("/readyz").status_code == 200
+        Tenant.objects.filter(pk=paused.pk).update(paused=False)
+        assert Browser().get("/readyz").status_code == 503
+        installation.run(5)
+        assert Browser().get("/readyz").status_code == 200
+        Tenant.objects.filter(pk=vanished.pk).update(vanished_at=installation.wall)
+        installation.run(90, step=5)
+        assert Browser().get("/readyz").status_code == 200
 
 
 def test_a_customer_that_vanished_is_tried_once_an_hour_and_at_once_when_it_is_back(installation: Installation) -> None:
