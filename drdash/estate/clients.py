@@ -28,29 +28,31 @@ class Way(msgspec.Struct, frozen=True):
 
 class Clients:
     """A client for each credential and tenant, made anew when the credential was changed: it holds the token and the
-    connections. Its waits are those of all processes. Every method raises secrets.Unopenable and cloud.BadAddress."""
+    connections. Its waits are those of all processes. What goes by the clock does not show a credential again that was
+    turned down a moment ago; what a person asks for does. Every method raises secrets.Unopenable and cloud.BadAddress."""
 
     def __init__(self, *, now: Callable[[], float] = time.time, monotonic: Callable[[], float] = boot_seconds) -> None:
         self._now, self._monotonic = now, monotonic
         self._lock = threading.Lock()
-        self._clients: dict[tuple[int, int | None], tuple[datetime, Client]] = {}
+        self._clients: dict[tuple[int, int | None, bool], tuple[datetime, Client]] = {}
         self._holds: dict[tuple[int | str, int | None], SharedHold] = {}
 
     def reader(self, tenant: Tenant) -> Client:
-        """What reads the tenant. It never acts."""
-        return self._client(tenant.credential, tenant)
+        """What reads the tenant for a person. It never acts."""
+        return self._client(tenant.credential, tenant, barred=False)
 
     def actor(self, tenant: Tenant) -> Client:
         """What acts for the tenant: its acting credential, or without one that which reads it."""
-        return self._client(tenant.acting or tenant.credential, tenant)
+        return self._client(tenant.acting or tenant.credential, tenant, barred=False)
 
     def partner(self, credential: Credential) -> Client:
-        """What lists a partner's customers."""
-        return self._client(credential, None)
+        """What lists a partner's customers, by the clock."""
+        return self._client(credential, None, barred=True)
 
     def way(self, tenant: Tenant) -> Way:
-        """How the poller reads the tenant."""
-        credential, client = tenant.credential, self.reader(tenant)
+        """How the poller reads the tenant, by the clock."""
+        credential = tenant.credential
+        client = self._client(credential, tenant, barred=True)
         with self._lock:
             hold, bar = self._hold(credential.pk, tenant.pk), self._bar(credential)
         return Way(credential.cloud, client, hold, bar, credential.by_tenant, credential.changed_at)
@@ -61,19 +63,20 @@ class Clients:
             self._clients.clear()
             self._holds.clear()
 
-    def _client(self, credential: Credential, tenant: Tenant | None) -> Client:
-        key = credential.pk, tenant.pk if tenant else None
+    def _client(self, credential: Credential, tenant: Tenant | None, *, barred: bool) -> Client:
+        key = credential.pk, tenant.pk if tenant else None, barred
         with self._lock:
             changed_at, client = self._clients.get(key, (None, None))
             if client is None or changed_at != credential.changed_at:
+                hold, partner_hold = self._hold(*key[:2]), self._hold(credential.pk, None)
                 bar = self._bar(credential)
                 client = Client(
                     account_of(credential, tenant),
                     now=self._now,
                     monotonic=self._monotonic,
                     shelf=shelf_of(credential),
-                    hold=BarredHold(self._hold(*key), bar),
-                    partner_hold=BarredHold(self._hold(credential.pk, None), bar),
+                    hold=BarredHold(hold, bar) if barred else hold,
+                    partner_hold=BarredHold(partner_hold, bar) if barred else partner_hold,
                 )
                 self._clients[key] = credential.changed_at, client
             return client

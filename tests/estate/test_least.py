@@ -58,7 +58,7 @@ def test_the_poller_never_touches_the_acting_credential(
     polled()
     assert askers(simulator) == {"GET": {READER_ID}, "POST": set()}
     action, _ = request(user=bob, tenant=apart, server=server, wish=Wish(kind=Kind.START_TEST, key="one"))
-    assert action.state == State.ACCEPTED
+    assert action.state == State.ACCEPTED, action.error
     assert askers(simulator) == {"GET": {READER_ID}, "POST": {simulator.client_id}}
 
 
@@ -236,3 +236,17 @@ def test_the_customers_are_listed_once_a_day_by_one_process(installation: Instal
 def test_nobody_is_due_before_the_clock_says_so(installation: Installation) -> None:
     assert plans().due({}, now=installation.wall) == []
     assert installation.tick() == []
+
+
+def test_a_person_may_show_a_credential_that_the_poller_may_not(
+    tenant: Tenant, simulator: Simulator, bob: User, server: Server, polled: Poll
+) -> None:
+    secret = simulator.client_secret
+    simulator.force_client(simulator.client_id, secret="simulated-secret-changed", revoke="all")
+    assert "every 15 minutes" in (polled().health.error or "")
+    simulator.force_client(simulator.client_id, secret=secret)
+    asked = len(simulator.requests)
+    polled()
+    assert len(simulator.requests) == asked, "the poller waits"
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=Wish(kind=Kind.START_TEST, key="one"))
+    assert action.state == State.ACCEPTED, action.error
