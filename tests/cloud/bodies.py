@@ -94,6 +94,7 @@ WRAPPED = [
     lambda text: text.replace(b"STAND_BY", b"STAND\xc0\x80BY"),
 ]
 CHANGES = ("drop", "odd", "odd", "odd", "raw", "rename", "wrap", "unwrap", "more", "case")
+ANY_ODD = st.sampled_from(ODD).map(deepcopy)  # a later change may be within it
 # Half of the changes go to what decides on green and on allowed; a document has many more places besides.
 TELLING = {
     "rpo", "status", "type", "severity", "_issues", "_links", "task_uuid", "failover_readiness", "last_status", "link",
@@ -116,7 +117,7 @@ def each_alone(document: Any) -> Iterator[bytes]:
         for odd in ODD:
             copy = {"": deepcopy(document)}
             parent, key = _at(copy, path)
-            parent[key] = odd
+            parent[key] = deepcopy(odd)
             yield json.dumps(copy[""]).encode()
 
 
@@ -149,7 +150,7 @@ def _change(draw: st.DrawFn, parent: Any, key: Any) -> None:
         case "drop":
             del parent[key]
         case "odd":
-            parent[key] = draw(st.sampled_from(ODD) | st.text(max_size=8) | st.integers() | st.floats())
+            parent[key] = draw(ANY_ODD | st.text(max_size=8) | st.integers() | st.floats())
         case "raw":
             parent[key] = _HOLE
         case "rename" if isinstance(parent, dict):
@@ -160,7 +161,7 @@ def _change(draw: st.DrawFn, parent: Any, key: Any) -> None:
         case "unwrap" if isinstance(value, list | dict) and value:
             parent[key] = next(iter(value.values() if isinstance(value, dict) else value))
         case "more" if isinstance(value, list):
-            value.append(draw(st.sampled_from([*ODD, *value[:1]])))
+            value.append(draw(ANY_ODD | st.just(deepcopy(value[0]))) if value else draw(ANY_ODD))
         case "case" if isinstance(value, str):
             parent[key] = value.swapcase()
 
@@ -178,7 +179,7 @@ def _at(document: Any, path: Path) -> tuple[Any, Any]:
 
 def _twice() -> st.SearchStrategy[tuple[str, Any, bool] | None]:
     """A name to be there a second time with another value, before the first or behind it."""
-    return st.none() | st.tuples(st.sampled_from(sorted(TELLING)), st.sampled_from(ODD), st.booleans())
+    return st.none() | st.tuples(st.sampled_from(sorted(TELLING)), ANY_ODD, st.booleans())
 
 
 def _text(document: Any, raw: str, twice: tuple[str, Any, bool] | None) -> bytes:
