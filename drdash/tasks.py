@@ -34,14 +34,16 @@ VANISHED = timedelta(hours=1)
 def tick() -> None:
     """Hand out the tenants whose pass is due, and let time speak about the actions that are under way."""
     now = timezone.now()
-    following.sweep(now)
     try:
+        following.sweep(now)
         for tenant in hand_out(now):
             poll.apply_async((tenant,), expires=HANDED_OUT.total_seconds())
         for credential in partners.due(now):
             customers.apply_async((credential.pk,), expires=HANDED_OUT.total_seconds())
     except (StoreAway, OperationalError):
         return  # the broker is the same Redis: the worker itself says that it is away
+    finally:
+        connection.close()  # there are more threads than a database has connections
 
 
 def hand_out(now: datetime) -> list[int]:
@@ -74,7 +76,7 @@ def poll(tenant_id: int) -> None:
     try:
         one_pass(tenant_id, pause=time.sleep)
     finally:
-        connection.close()  # there are more threads than a database has connections
+        connection.close()
 
 
 @app.task(name="drdash.customers")

@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import pytest
+import yaml
 from django.conf import settings
 
 from drdash import startup, tasks
@@ -76,6 +77,12 @@ def test_a_cloud_that_hangs_leaves_threads_for_another_cloud_and_for_the_tick(
             worker.run(35, watch=others)
             assert len(worker.under_way) == (threads - SPARE) // 2
             assert worker.oldest <= settings.POLL_SECONDS + 2
+
+
+def test_the_workers_have_the_threads_that_the_tick_counts_on() -> None:
+    compose = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())
+    for command in (compose["services"]["worker"]["command"], startup.worker(settings.DATA_DIR)[0].command):
+        assert command[command.index("-c") + 1] == str(startup.POLLS_AT_ONCE)
 
 
 def test_a_tenant_that_failed_before_holds_its_thread_for_seconds_only(
