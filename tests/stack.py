@@ -34,7 +34,9 @@ def fresh_process(redis_url: str, transactional_db: None) -> Iterator[None]:
     def forget() -> None:
         aside.settle()
         mirror().settle()
+        mirror().close()
         mirror().path.unlink(missing_ok=True)
+        mirror.cache_clear()
         replica.cache_clear()
         store.cache_clear()
         plans.cache_clear()
@@ -102,7 +104,9 @@ def polled(tenant: Tenant) -> Poll:
     def again() -> Estate:
         aside.settle()
         mirror().settle()
+        mirror().close()
         mirror().path.unlink(missing_ok=True)
+        mirror.cache_clear()
         known = store().load(tenant.pk)
         due = msgspec.structs.replace(known.health, tried_at=None, failures=0)
         store().publish(known, msgspec.structs.replace(known, health=due), Change())

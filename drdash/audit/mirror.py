@@ -42,6 +42,7 @@ class Mirror:
         self._wanted = self._reached = 0  # how often someone woke it, and up to which of these it is level
         self._wanted_at = self._looked_at = 0.0
         self._problem = ""
+        self._closed = False
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
@@ -50,7 +51,7 @@ class Mirror:
             if self._wanted == self._reached:
                 self._wanted_at = boot_seconds()
             self._wanted += 1
-            if self._thread is None or not self._thread.is_alive():
+            if not self._closed and (self._thread is None or not self._thread.is_alive()):
                 self._thread = threading.Thread(target=self._run, name="audit mirror", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
@@ -78,6 +79,12 @@ class Mirror:
         with self._changed:
             return self._changed.wait_for(lambda: self._reached == self._wanted, seconds)
 
+    def close(self) -> None:
+        """Try no more; what the file misses by then, the next process gives it."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
     def level(self) -> None:
         """Append what the file has not got yet. Raises OSError, DatabaseError, Parted."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +103,8 @@ class Mirror:
     def _run(self) -> None:
         while True:
             with self._changed:
-                if not self._changed.wait_for(lambda: self._wanted > self._reached, 60):
+                woken = self._changed.wait_for(lambda: self._closed or self._wanted > self._reached, 60)
+                if self._closed or not woken:
                     self._thread = None  # the next one who wakes it begins another
                     return
                 reach = self._wanted
@@ -115,7 +123,7 @@ class Mirror:
                     self._reached = reach
                 self._changed.notify_all()
                 if problem:
-                    self._changed.wait(AGAIN_SECONDS)
+                    self._changed.wait_for(lambda: self._closed, AGAIN_SECONDS)
 
 
 @cache

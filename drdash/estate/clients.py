@@ -29,7 +29,8 @@ class Way(msgspec.Struct, frozen=True):
 class Clients:
     """A client for each credential and tenant, made anew when the credential was changed: it holds the token and the
     connections. Its waits are those of all processes. What goes by the clock does not show a credential again that was
-    turned down a moment ago; what a person asks for does. Every method raises secrets.Unopenable and cloud.BadAddress."""
+    turned down a moment ago; what a person asks for does. Every method raises secrets.Unopenable and cloud.BadAddress.
+    """
 
     def __init__(self, *, now: Callable[[], float] = time.time, monotonic: Callable[[], float] = boot_seconds) -> None:
         self._now, self._monotonic = now, monotonic

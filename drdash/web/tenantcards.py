@@ -116,7 +116,7 @@ def tenant_card(
 def credential_card(credential: Credential) -> CredentialCard:
     """The card of a credential."""
     tenants = credential.tenants.filter(removed_at=None).count() + credential.acting_for.filter(removed_at=None).count()
-    kind = "a partner's API client" if credential.is_partner else GRANTS.get(credential.grant, credential.grant)
+    kind = "a partner's API client" if credential.exchanges else GRANTS.get(credential.grant, credential.grant)
     call, _, lacks = credential.refused_what.partition(": ")
     told = {words: scopes.allowed(call, credential.scopes.split()) for call, words in CALLS.items()}
     return CredentialCard(

@@ -1,5 +1,6 @@
 """Entries are only ever added, one after the other, and each is in the mirror soon after."""
 
+import fcntl
 import os
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
@@ -150,14 +151,13 @@ def test_a_mirror_that_cannot_be_written_is_an_alarm_and_no_obstacle(tmp_path: P
         assert broken._changed.wait_for(lambda: broken._problem != "", 10)
     assert "cannot be written" in broken.alarm()
     assert not broken.settle(0)
+    broken.close()
 
 
 def test_a_mirror_that_hangs_is_an_alarm_after_two_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "audit.jsonl"
     os.mkfifo(path)  # to open it waits for nobody, to lock it does: the test holds the lock
     held = os.open(path, os.O_RDWR)
-    import fcntl
-
     fcntl.flock(held, fcntl.LOCK_EX)
     now = [0.0]
     monkeypatch.setattr("drdash.audit.mirror.boot_seconds", lambda: now[0])
@@ -167,6 +167,7 @@ def test_a_mirror_that_hangs_is_an_alarm_after_two_seconds(tmp_path: Path, monke
     assert hanging.alarm() == ""
     now[0] = 2.1
     assert "does not answer" in hanging.alarm()
+    hanging.close()
     os.close(held)
 
 
@@ -181,6 +182,7 @@ def test_the_mirror_of_another_audit_is_not_gone_on_with(tmp_path: Path) -> None
     with foreign._changed:
         assert foreign._changed.wait_for(lambda: foreign._problem != "", 10)
     assert "is not of this audit" in foreign.alarm()
+    foreign.close()
     assert foreign.path.read_bytes().count(b"\n") == 1
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Frame, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Frame, Page, Response, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -31,6 +31,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 POLL_SECONDS = 5
+# What is waited for comes by itself: on a machine with much else to do, later.
+expect.set_options(timeout=20_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -202,7 +204,7 @@ def person(chromium: Browser, _house: House, signed_in: Callable[..., Any]) -> I
         cookies = signed_in(name, anew=anew)
         context = chromium.new_context(storage_state=cookies, viewport={"width": width, "height": 900})
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         page = context.new_page()
         someone = Person(page, _house, [], [])
 
