@@ -1,5 +1,6 @@
 """Processes that keep their tokens together: one renews for all, and no refresh token is lost or used twice."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -35,6 +36,8 @@ class Board(Memory):
     def __init__(self) -> None:
         super().__init__()
         self.away = False
+        self.frozen = False  # it can be read, and no more
+        self.trips = 0
         self.deaf = False  # away for what is to be kept
         self.kept: list[Token] = []
         self.keeping = threading.Event()
@@ -62,12 +65,15 @@ class Board(Memory):
     @contextmanager
     def renewing(self, tenant: str) -> Iterator[bool]:
         self._there()
+        if self.frozen:
+            raise ShelfAway
         with super().renewing(tenant) as ours:
             if not ours:
                 self.claimed.set()
             yield ours
 
     def _there(self) -> None:
+        self.trips += 1
         if self.away:
             raise ShelfAway
 
@@ -180,7 +186,7 @@ def test_who_waits_for_another_process_takes_what_it_keeps(cloud: RawCloud) -> N
             assert ours
             waiting = threads.submit(process)
             at.shelf.keep("", Token("theirs", None))
-        assert waiting.result().text == "theirs"
+            assert waiting.result().text == "theirs"
     assert at.forms == []
 
 
@@ -207,6 +213,7 @@ def test_a_token_that_a_post_found_refused_is_nobodys_any_more(cloud: RawCloud) 
     first.tokens.forget(zero)
 
     at.gives("one", refresh=True)
+    assert at.process()().text == "one"
     assert second(instead_of=zero).text == "one"
     assert first().text == "one"
     assert at.refreshed == ["zero"]
@@ -318,6 +325,18 @@ def test_without_a_sign_in_nothing_is_asked(cloud: RawCloud) -> None:
 # The shelf is away
 
 
+def test_a_refused_token_does_not_come_back_from_a_shelf_that_missed_its_refusal(cloud: RawCloud) -> None:
+    at = installed(cloud)
+    at.gives("one", "two", "three")
+    process = at.process()
+    one = process()
+    at.shelf.away = True
+    process.tokens.forget(one)
+    two = process()
+    at.shelf.away = False
+    assert (two.text, process(instead_of=two).text) == ("two", "three")
+
+
 def test_without_the_shelf_each_process_goes_on_by_itself(cloud: RawCloud) -> None:
     at = installed(cloud)
     at.gives("one", "two", "three", "four")
@@ -331,8 +350,77 @@ def test_without_the_shelf_each_process_goes_on_by_itself(cloud: RawCloud) -> No
     first.tokens.forget(third)
     assert first().text == "four"
     at.shelf.away = False
+    at.now += 5
     assert first().text == "four"
     assert len(at.forms) == 4
+    assert [token.text for token in at.shelf.kept] == ["one"]
+
+
+def test_a_good_token_costs_no_trip_to_the_shelf_and_waits_for_nobody(cloud: RawCloud) -> None:
+    at = installed(cloud)
+    process = at.process()
+    one = process()
+    trips = at.shelf.trips
+    assert process() == one
+    assert at.shelf.trips == trips
+
+    asked, release = threading.Event(), threading.Event()
+
+    def slow(connection: socket.socket) -> None:
+        asked.set()
+        release.wait(10)
+        connection.sendall(granting("two"))
+
+    cloud.tokens = [slow]
+    with ThreadPoolExecutor(1) as threads:
+        renewing = threads.submit(process, one)
+        assert asked.wait(10)
+        assert process(seconds=0.2) == one
+        release.set()
+        assert renewing.result().text == "two"
+
+
+def test_a_shelf_that_can_only_be_read_is_as_good_as_away(cloud: RawCloud) -> None:
+    at = signed_in(cloud)
+    process = at.process()
+    process()
+    at.gives("one", refresh=True)
+    at.now += 90
+    at.shelf.frozen = True
+    assert process().text == "one"
+    at.shelf.frozen = False
+    at.now += 5
+    assert process().text == "one"
+    assert at.shelf.kept[-1].text == "one"
+
+
+def test_a_shelf_that_is_away_is_not_tried_at_each_request(cloud: RawCloud) -> None:
+    at = signed_in(cloud)
+    process = at.process()
+    process()
+    at.gives("one", refresh=True, life=1000)
+    at.now += 90
+    at.shelf.away = True
+    process()
+    for tries in (0, 1):
+        trips = at.shelf.trips
+        for _ in range(3):
+            process()
+        assert at.shelf.trips == trips + tries
+        at.now += 5
+    at.shelf.away = False
+    process()
+    trips = at.shelf.trips
+    at.now += 5
+    process()
+    assert at.shelf.trips == trips
+
+
+def test_the_token_of_a_client_is_the_same_for_whatever_tenant_it_is_asked(cloud: RawCloud) -> None:
+    at = installed(cloud, msgspec.structs.replace(CLIENT, tenant=CUSTOMER))
+    at.gives("one")
+    token = at.process()()
+    assert (at.shelf.read(""), at.shelf.read(CUSTOMER.lower())) == (token, None)
 
 
 def test_a_sign_in_that_is_renewed_while_the_shelf_is_away_comes_to_it_later(cloud: RawCloud) -> None:
@@ -461,7 +549,12 @@ def test_customers_of_a_partner_share_its_own_token(cloud: RawCloud) -> None:
 
 @pytest.mark.parametrize(
     "refusal",
-    [reply(401), reply(401, b'{"error": "invalid_token"}'), reply(400, b'{"error": "invalid_grant"}')],
+    [
+        reply(401),
+        reply(401, b'{"error": "invalid_token"}'),
+        reply(400, b'{"error": "invalid_token"}'),
+        reply(400, b'{"error": "invalid_grant"}'),
+    ],
 )
 def test_a_partners_token_that_is_no_longer_good_is_fetched_anew_once(cloud: RawCloud, refusal: bytes) -> None:
     at = installed(cloud, OF_PARTNER)
