@@ -227,11 +227,11 @@ def shown_to(fresh_process: None, installation: Installation, monkeypatch: pytes
 
 def test_what_is_shown_is_what_the_cloud_last_truly_said(shown_to: User, installation: Installation) -> None:
     program, browser = Program(shown_to), Client()
-    browser.force_login(shown_to)
     for seed in range(cases(30, full=1000)):
         store()._redis.flushall()
         replica.cache_clear()
         installation.clients.forget()
+        browser.force_login(shown_to)  # hours pass from one schedule to the next
         with running("quiet", servers=51 if seed % 10 == 9 else 6, sites=2, seed=seed % 5) as simulator:
             tenant = watched(simulator, shown_to)
             schedule = Schedule(seed, installation, simulator, tenant)
