@@ -142,12 +142,12 @@ def _moment(text: object) -> datetime | None:
 def _seen(seen: dict[str, Any]) -> str:
     """What a read saw of the server while the outcome was unknown."""
     tasks = ", ".join(map(str, seen.get("tasks") or ()))
-    told = [f"status {seen.get('status') or 'not told'}"]
+    told = [f"Status {seen.get('status') or 'not told'}"]
     told.append(f"task {tasks}" if tasks else "busy, without a task that is named" if seen.get("busy") else "no task")
     told.append(f"failover {failover} active" if (failover := seen.get("active_failover")) else "no failover active")
     if last := ", ".join(map(str, seen.get("last_tasks") or ())):
         told.append(f"the last test's task was {last}")
-    return f"{'; '.join(told)}.".capitalize()
+    return f"{'; '.join(told)}."
 
 
 def _point_sent(action: Action) -> str:

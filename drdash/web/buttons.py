@@ -115,7 +115,7 @@ def _button(verdict: Verdict, server: Server) -> Button:
         href=dialog_url(server.uuid, verdict.kind),
         allowed=verdict.allowed,
         production=verdict.production,
-        reasons=tuple(shown_reason(reason) for reason in blocking),
+        reasons=tuple(dict.fromkeys(map(shown_reason, blocking))),
         caution=tuple(shown_reason(reason) for reason in verdict.reasons if reason.mark is Mark.ACKNOWLEDGE),
         pointless=any(reason.code in POINTLESS for reason in blocking),
     )

@@ -83,3 +83,12 @@ def test_blocked_means_that_not_even_an_admin_may_do_anything() -> None:
 
 def test_ids_of_any_kind_are_encoded_in_addresses() -> None:
     assert buttons.server_url("a/b?c#d e") == "/servers/a%2Fb%3Fc%23d%20e/"
+
+
+def test_what_the_server_and_its_site_both_say_stands_there_once() -> None:
+    told = issue("VPNGatewayUnreachable")
+    both = buttons.buttons(
+        server(_issues=[told]), site(_issues=[told]), role=Role.ADMIN, posture=Posture.ARMED, ours=OwnState.NONE
+    )
+    start = next(one for one in both if one.kind == Kind.START_PROD)
+    assert [reason.code for reason in start.reasons] == ["VPNGatewayUnreachable"]
