@@ -230,7 +230,7 @@ def test_who_waits_for_anothers_fetch_waits_no_longer_than_his_own_deadline(clou
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(ask)
         assert asked.wait(10)
-        with pytest.raises(wire.NotSent, match="^The cloud gave no access token in time"), deadline(0.05) as until:
+        with pytest.raises(wire.NotSent, match=r"^The cloud gave no access token in time"), deadline(0.05) as until:
             tokens.current(until)
         release.set()
         assert first.result() == TOKEN
