@@ -25,7 +25,7 @@ from drdash.cloud.words import ServerType
 
 __all__ = ["Account", "BadAddress", "Client", "Listing", "Patience", "Sent"]
 
-PAGE_LIMIT = 32 * 1024 * 1024
+PAGE_LIMIT = 8 * 1024 * 1024
 ANSWER_LIMIT = 1024 * 1024
 # A shorter token may be a common word: to take that out of an answer would change what it says.
 SHORTEST_SECRET = 16

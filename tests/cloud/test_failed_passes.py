@@ -100,7 +100,7 @@ def test_200_megabytes_take_no_more_memory_than_a_page_may(cloud: RawCloud, clie
     cloud.answers = [flood, GOOD]
     tracemalloc.start()
     try:
-        with pytest.raises(wire.Broken, match="larger than 32768 KiB"):
+        with pytest.raises(wire.Broken, match="larger than 8192 KiB"):
             client.servers()
         assert tracemalloc.get_traced_memory()[1] < 100_000_000
     finally:

@@ -201,7 +201,7 @@ def test_a_page_and_an_answer_are_bounded(cloud: RawCloud, client: Client) -> No
 
     cloud.answers = [endless, endless, endless]
 
-    with pytest.raises(wire.Broken, match="larger than 32768 KiB"):
+    with pytest.raises(wire.Broken, match="larger than 8192 KiB"):
         client.servers()
     with pytest.raises(wire.Broken, match="larger than 1024 KiB"):
         client.site(SERVER)
