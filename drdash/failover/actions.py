@@ -64,6 +64,10 @@ class TooMany(Exception):
     """As many actions as this process takes are under way; nothing was recorded or sent. Try again."""
 
 
+class _Shifted(Exception):
+    """What the guard was told of the rights is true no more."""
+
+
 class Preview(msgspec.Struct, frozen=True):
     """What a fresh read shows before anyone decides. ``server`` is the fresh one where it could be read."""
 
@@ -155,11 +159,11 @@ def _carry_out(
     client = _usable(actor, tenant)
     read_begun = clock()
     fresh = _read(tenant, known)
-    role, posture = _standing(user, tenant)
-    ours = open_action(tenant, known)
     # A token now, so that nothing but the POST itself is left to do once the guard has spoken.
     if not fresh.problem and (late := _without_token(client)):
         fresh = Fresh(fresh.started, problem=late)
+    role, posture = standing = _standing(user, tenant)
+    ours = open_action(tenant, known)
     if clock() - read_begun > FRESH_SECONDS:
         fresh = Fresh(fresh.started, problem=f"The cloud took over {FRESH_SECONDS:.0f} s to tell the current state.")
     verdict = judge(wish.kind, _sight(fresh, known), role=role, posture=posture, ours=own_state(ours))
@@ -170,7 +174,7 @@ def _carry_out(
     if clock() - begun > following.REQUEST_SECONDS:
         following.expire(action, timezone.now())
         return
-    if _claim(action, wish, verdict, ours):
+    if _claim(action, wish, verdict, ours, still=lambda: _standing(user, tenant) == standing):
         if clock() - read_begun > FRESH_SECONDS:
             outcomes.leave(action, "The claim took so long that what was read of the server may be true no more.")
             return
@@ -197,10 +201,14 @@ def _stopped(wish: Wish, verdict: Verdict, fresh: Fresh, user: User, tenant: Ten
     return found
 
 
-def _claim(action: Action, wish: Wish, verdict: Verdict, ours: Action | None) -> bool:
-    """Take the server for this action, committed; False: refused, as another action took it meanwhile."""
+def _claim(action: Action, wish: Wish, verdict: Verdict, ours: Action | None, *, still: Callable[[], bool]) -> bool:
+    """Take the server for this action, committed; False: refused, as another action took it meanwhile, or as the
+    rights are no longer (``still``) those that the guard was told.
+    """
     try:
         with writing(durable=True):
+            if not still():
+                raise _Shifted
             now = timezone.now()
             if ours is not None:
                 # Only a stop gets past the guard here: it goes over a start whose outcome nobody knows.
@@ -221,6 +229,10 @@ def _claim(action: Action, wish: Wish, verdict: Verdict, ours: Action | None) ->
         action.refresh_from_db()
         _refuse(action, [own("OurActionOpen", Mark.BLOCK)])
         return False
+    except _Shifted:
+        words = "Your role, or what may be done in this tenant, changed meanwhile. Look again."
+        _refuse(action, [own("Changed", Mark.BLOCK, message=words)])
+        return False
     return claimed
 
 
@@ -233,6 +245,8 @@ def _refuse(action: Action, reasons: list[Reason]) -> None:
 
 def _read(tenant: Tenant, server: Server) -> Fresh:
     """The fresh read, which is evidence like a poll: it may first close an earlier action."""
+    if tenant.posture is Posture.PAUSED:
+        return Fresh(timezone.now(), problem="Nothing is read of a tenant that is paused.")
     client = _usable(reader, tenant)
     if client is None:
         return Fresh(timezone.now(), problem="The cloud's credential cannot be used: connect it again.")

@@ -53,7 +53,10 @@ def connect(
     """
     tokens = Memory()
     listed = list_customers(account, tokens)
-    credential = stored_partner(account) or Credential(name=name)
+    credential = stored_partner(account) or Credential(
+        # Other customers will be read with it too: they must not learn of this one by its name.
+        name=account.client_id[:200] if account.tenant else name
+    )
     if not has_secret_of(credential, account):
         fill(credential, account)
     credential.is_partner = True

@@ -131,7 +131,10 @@ def act_through(
     before, at = tenant.acting, timezone.now()
     with transaction.atomic():
         credential = stored_partner(account) if is_partners(account) else None
-        credential = credential or Credential(name=f"{tenant.name[:190]} (acting)")
+        credential = credential or Credential(
+            # A partner's acts for its other customers too: they must not learn of this one by its name.
+            name=account.client_id[:200] if is_partners(account) else f"{tenant.name[:190]} (acting)"
+        )
         if not has_secret_of(credential, account):
             fill(credential, account)
             credential.is_simulator, credential.scopes = found.simulator, " ".join(found.scopes)

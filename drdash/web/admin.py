@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
+from rest_framework.authtoken.models import TokenProxy
 
 from drdash.audit import record
 from drdash.audit.models import Entry
@@ -152,4 +153,7 @@ def _write(request: HttpRequest, what: str, obj: models.Model, detail: str = "")
 
 
 admin.site.unregister(User)
+# Tokens are secrets, made by a command; and rights are given by memberships alone.
+admin.site.unregister(TokenProxy)
+admin.site.unregister(Group)
 admin.site.register(User, PersonAdmin)

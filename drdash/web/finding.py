@@ -53,7 +53,7 @@ class Wanted(msgspec.Struct, frozen=True):
             **{name: params.get(name, "").strip() for name in ("type", "status", "site", "tenant", "q")},
             blocked=blocked if (blocked := params.get("blocked", "").lower()) in {"true", "false"} else "",
             sort=sort if sort.removeprefix("-") in SORTS else "name",
-            page=int(page) if page.isascii() and page.isdigit() and int(page[:9]) > 0 else 1,
+            page=int(page[:9]) if page.isascii() and page.isdigit() and int(page[:9]) > 0 else 1,
         )
 
     def params(self, **changed: Any) -> dict[str, str]:

@@ -2,18 +2,19 @@
 
 import csv
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 from django import forms
 from django.contrib.auth.models import User
+from django.core.validators import MaxValueValidator
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from drdash.audit.models import Entry
 from drdash.audit.record import write
@@ -26,6 +27,7 @@ from drdash.web.journal import paged
 
 COLUMNS = ("number", "at", "tenant", "username", "verb", "action", "server_uuid", "detail", "previous", "hash")
 TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+FURTHEST = date(9998, 12, 31)
 # A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -37,7 +39,7 @@ class AuditFilter(forms.Form):
     who = forms.CharField(required=False, max_length=150)
     tenant = forms.IntegerField(required=False, min_value=1, max_value=2**62)
     since = forms.DateField(required=False, input_formats=["%Y-%m-%d"])
-    until = forms.DateField(required=False, input_formats=["%Y-%m-%d"])
+    until = forms.DateField(required=False, input_formats=["%Y-%m-%d"], validators=[MaxValueValidator(FURTHEST)])
 
     def found(self, entries: QuerySet[Entry]) -> QuerySet[Entry]:
         """Those that match; what cannot be read of the filter finds nothing."""
@@ -60,7 +62,7 @@ class AuditFilter(forms.Form):
 
     def given(self) -> dict[str, str]:
         """What was asked for, as it stands in the URL."""
-        return {name: text for name in self.fields if (text := str(self.data.get(name, "")).strip())}
+        return {name: text for name in self.fields if (text := str(self.data.get(name, "")).strip()[:200])}
 
 
 @require_safe
@@ -85,7 +87,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     return page(request, "audit/page.html", context, frame=frame)
 
 
-@require_safe
+@require_GET
 def export(request: HttpRequest, kind: str) -> StreamingHttpResponse:
     """What the filter finds, the oldest first, as CSV or as JSON lines; that it was taken is in the audit too."""
     if kind not in TYPES:

@@ -1,10 +1,11 @@
 """The form that asks for name and password, at every door: who guesses has to wait, and the audit knows.
 
-Counted by person and address, from the audit itself: whoever guesses at one keeps nobody else out, and with Redis away
-it is the same.
+Counted by person and address, from the audit itself: whoever guesses at one person keeps no other out, and with Redis
+away it is the same. Behind a proxy on another machine all have its address.
 """
 
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -29,13 +30,15 @@ class Throttled(AuthenticationForm):
     def clean(self) -> dict[str, Any]:
         now = timezone.now()
         user = User.objects.filter(username=self.cleaned_data.get("username", "")).first()
-        address = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
+        address = _address(self.request.META.get("REMOTE_ADDR", "") if self.request else "")
         told = f"From {address}."
         # A name that nobody has may be a password that slipped: it is not written down, and opens nothing.
         if user is not None:
             wrong = Entry.objects.filter(verb=REFUSED, user=user, detail=told, at__gt=now - WAIT)
             if wrong.count() >= TRIES:
                 # In the same words as for any other: who waits here would be a name that exists.
+                # And after as much work.
+                User().set_password(self.cleaned_data.get("password", ""))
                 raise self.get_invalid_login_error()
         try:
             return super().clean()
@@ -43,6 +46,14 @@ class Throttled(AuthenticationForm):
             if user is not None:
                 write(by=user, verb=REFUSED, at=now, detail=told)
             raise
+
+
+def _address(told: str) -> str:
+    """As the web server tells it; what is no address counts as one and the same."""
+    try:
+        return str(ip_address(told))
+    except ValueError:
+        return "an unknown address"
 
 
 class ThrottledAdmin(Throttled, AdminAuthenticationForm):

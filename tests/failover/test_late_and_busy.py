@@ -140,6 +140,34 @@ def test_a_tenant_that_was_disarmed_while_the_cloud_was_read_sends_nothing(
     assert simulator.posts == []
 
 
+@pytest.mark.parametrize("change", [{"armed": False}, {"paused": True}])
+@pytest.mark.parametrize("look", [2, 3])  # at the clock, after the guard was told of the rights
+def test_a_tenant_that_was_disarmed_after_the_read_sends_nothing_either(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server, change: dict[str, bool], look: int
+) -> None:
+    looks = iter(range(10))
+
+    def clock() -> float:
+        if next(looks) == look:
+            Tenant.objects.filter(pk=tenant.pk).update(**change)
+        return 0.0
+
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
+    assert (action.state, simulator.posts) == (State.REFUSED, [])
+
+
+def test_a_paused_tenant_is_not_read_for_a_click_either(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    tenant.paused = True
+    tenant.save()
+    simulator.forget_requests()
+    preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST)
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
+    assert "TenantPaused" in codes(action)
+    assert simulator.requests == []
+
+
 def test_a_stop_that_expired_before_its_claim_is_not_sent_and_closes_nothing(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server, polled: Poll
 ) -> None:

@@ -252,6 +252,7 @@ def test_a_partners_client_may_act_for_one_customer_and_is_stored_once(
     first = Tenant.objects.select_related("acting").get(uuid=customers(partner)[0])
     assert first.acting
     assert not first.acting.is_partner
+    assert first.acting.name == partner.partner_id, "the other customers must not learn of this one by its name"
     assert account_of(first.acting, first).tenant == first.uuid
     assert first.name == name_of(partner, first.uuid)
     with pytest.raises(Refusal, match="one and the same credential"):

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from drdash.audit.chain import Link, first_flaw
+from drdash.audit.models import Entry
 from drdash.audit.record import write
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
@@ -52,6 +53,7 @@ def seen(client: Client, query: str) -> set[str]:
         ("tenant=999999", set()),
         ("q=%00", set()),
         ("since=yesterday", set()),
+        ("until=9999-12-31", set()),
         ("tenant=x", set()),
     ],
 )
@@ -94,6 +96,12 @@ def test_it_is_taken_away_as_json_lines_that_can_be_checked(root: Client) -> Non
 def test_that_it_was_taken_is_in_the_audit(root: Client) -> None:
     root.get("/audit/export/csv/?q=time").getvalue()
     assert "took the audit away" in root.get("/audit/").content.decode()
+
+
+def test_a_look_at_the_head_takes_nothing_away(root: Client) -> None:
+    assert root.head("/audit/export/csv/").status_code == 405
+    root.get(f"/audit/export/csv/?q={'a' * 20_000}").getvalue()
+    assert len(Entry.objects.latest("number").detail) < 300
 
 
 def test_other_kinds_and_strangers_get_nothing(root: Client) -> None:

@@ -102,6 +102,14 @@ def test_after_the_wait_the_right_password_is_right_again(alice: User) -> None:
     assert sign_in(Client(REMOTE_ADDR="127.0.0.2"))[0] == 302
 
 
+def test_the_admin_site_shows_no_api_token_and_changes_no_password_unseen(tenant: Tenant) -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root", password="root"))
+    assert client.get("/admin/authtoken/tokenproxy/").status_code == 404
+    assert client.get("/admin/auth/group/").status_code == 404
+    assert client.get("/admin/password_change/").headers["Location"] == "/password/"
+
+
 def test_a_name_that_nobody_has_is_not_written_down(fresh_process: None) -> None:
     Client().post("/login/", {"username": "simulated-secret-that-slipped", "password": "x"})
     assert verbs() == []
