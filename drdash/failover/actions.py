@@ -15,15 +15,14 @@ from django.utils import timezone
 
 from drdash.audit.record import writing
 from drdash.clock import boot_seconds
-from drdash.cloud.client import Client
-from drdash.cloud.errors import CloudError
 from drdash.cloud.records import Server, Site
 from drdash.estate import polling
 from drdash.estate.aside import aside
-from drdash.estate.clients import actor, reader
-from drdash.estate.fresh import Fresh, read_fresh
+from drdash.estate.clients import actor
+from drdash.estate.fresh import Fresh
 from drdash.failover import following, outcomes
-from drdash.failover.guard import Kind, Sight, Verdict, is_production, judge
+from drdash.failover.guard import Kind, Verdict, is_production, judge
+from drdash.failover.looking import FRESH_SECONDS, look, sight_in, usable, without_token
 from drdash.failover.models import Action, State
 from drdash.failover.ours import live_actions, open_action, own_state
 from drdash.failover.reasons import Mark, Reason, own
@@ -33,7 +32,6 @@ from drdash.failover.wish import Invalid, Wish, check, digest, names_it
 from drdash.tenants import access
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Posture, Role
-from drdash.tenants.secrets import Unopenable
 
 __all__ = [
     "Invalid",
@@ -50,7 +48,6 @@ __all__ = [
 
 # Each holds one of the web server's threads for as long as the cloud takes: some are always left for pages.
 AT_ONCE = 12
-FRESH_SECONDS = 5.0
 
 _slots = BoundedSemaphore(AT_ONCE)
 _looks = BoundedSemaphore(AT_ONCE)
@@ -83,7 +80,7 @@ def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind) -> Previe
     role, posture = _standing(user, tenant)
     if _looks.acquire(blocking=False):
         try:
-            fresh = _read(tenant, server)
+            fresh = look(tenant, server)
         finally:
             _looks.release()
     else:
@@ -91,7 +88,7 @@ def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind) -> Previe
     ours = open_action(tenant, server)
     shown = fresh.server or server
     return Preview(
-        verdict=judge(kind, _sight(fresh, server), role=role, posture=posture, ours=own_state(ours)),
+        verdict=judge(kind, sight_in(fresh, server), role=role, posture=posture, ours=own_state(ours)),
         server=shown,
         site=fresh.site,
         sighting=sight_of(user=user.pk, tenant=tenant.pk, kind=kind, server=shown, site=fresh.site, role=role),
@@ -156,17 +153,17 @@ def _carry_out(
     begun: float,
     clock: Callable[[], float],
 ) -> None:
-    client = _usable(actor, tenant)
+    client = usable(actor, tenant)
     read_begun = clock()
-    fresh = _read(tenant, known)
+    fresh = look(tenant, known)
     # A token now, so that nothing but the POST itself is left to do once the guard has spoken.
-    if not fresh.problem and (late := _without_token(client)):
+    if not fresh.problem and (late := without_token(client)):
         fresh = Fresh(fresh.started, problem=late)
     role, posture = standing = _standing(user, tenant)
     ours = open_action(tenant, known)
     if clock() - read_begun > FRESH_SECONDS:
         fresh = Fresh(fresh.started, problem=f"The cloud took over {FRESH_SECONDS:.0f} s to tell the current state.")
-    verdict = judge(wish.kind, _sight(fresh, known), role=role, posture=posture, ours=own_state(ours))
+    verdict = judge(wish.kind, sight_in(fresh, known), role=role, posture=posture, ours=own_state(ours))
     reasons = [*_stopped(wish, verdict, fresh, user, tenant, role), *verdict.reasons]
     if any(reason.mark > Mark.ACKNOWLEDGE for reason in reasons) or fresh.server is None or client is None:
         _refuse(action, reasons)
@@ -241,45 +238,6 @@ def _refuse(action: Action, reasons: list[Reason]) -> None:
     now, error = timezone.now(), " ".join(dict.fromkeys(r.message for r in ordered if r.mark > Mark.ACKNOWLEDGE))
     listed = [msgspec.to_builtins(reason) for reason in ordered]
     move(action, [State.REQUESTED], State.REFUSED, now=now, finished_at=now, reasons=listed, error=error, detail=error)
-
-
-def _read(tenant: Tenant, server: Server) -> Fresh:
-    """The fresh read, which is evidence like a poll: it may first close an earlier action."""
-    if tenant.posture is Posture.PAUSED:
-        return Fresh(timezone.now(), problem="Nothing is read of a tenant that is paused.")
-    client = _usable(reader, tenant)
-    if client is None:
-        return Fresh(timezone.now(), problem="The cloud's credential cannot be used: connect it again.")
-    fresh = read_fresh(client, server, now=timezone.now)
-    read = fresh.read
-    following.observe(tenant.pk, read.servers, started=fresh.started, now=timezone.now())
-    aside(lambda: polling.take(tenant.pk, read, now=timezone.now))
-    return fresh
-
-
-def _without_token(client: Client | None) -> str:
-    """Why the client has no token to post with, in a sentence; empty when it has one."""
-    if client is None:
-        return "The acting credential cannot be used: connect it again."
-    try:
-        client.ready(deadline=FRESH_SECONDS)
-    except CloudError as error:
-        return f"The cloud could not be asked: {error}"
-    return ""
-
-
-def _usable(client_of: Callable[[Tenant], Client], tenant: Tenant) -> Client | None:
-    """The reader or the actor; None when its credential cannot be used."""
-    try:
-        return client_of(tenant)
-    except (Unopenable, CloudError):
-        return None
-
-
-def _sight(fresh: Fresh, known: Server) -> Sight:
-    if fresh.problem:
-        return Sight(known, problem=fresh.problem)
-    return Sight(fresh.server, site=fresh.site, site_unread=fresh.site_unread)
 
 
 def _standing(user: User, tenant: Tenant) -> tuple[Role, Posture]:
