@@ -113,6 +113,7 @@ class Tenant(models.Model):
     enabled = models.BooleanField(default=True)
     paused = models.BooleanField(default=False)
     armed = models.BooleanField(default=True)
+    two_persons = models.BooleanField(default=False, help_text="Production needs the word of a second admin.")
     vanished_at = models.DateTimeField(null=True, editable=False, help_text="Since when the partner lists it no more.")
     removed_at = models.DateTimeField(null=True, editable=False)
 
@@ -184,3 +185,21 @@ class KeptToken(models.Model):
 
     def __str__(self) -> str:
         return f"A token of {self.credential}"
+
+
+class TokenRight(models.Model):
+    """An admin's word that one API token may run production in a tenant. It is bound to the token by its digest: a new
+    token of the same person has no such right.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="token_rights")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="token_rights")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the token.")
+    given_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    given_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["digest", "tenant"], name="one_right_per_token_and_tenant")]
+
+    def __str__(self) -> str:
+        return f"{self.user}'s token: production in {self.tenant}"
