@@ -1,8 +1,8 @@
 """The DR API, one method per call (reference: ``{cloud}/api/dr/v2``).
 
 A GET is tried once, and once more with a new token after a 401; a listing's pages as often as its caller is patient
-with a cloud that fails. A POST leaves at most once, on a connection of its own;
-what became of it is a value, never an exception. After a 429 no call sends anything before its time.
+with a cloud that fails. A POST leaves at most once, on a connection of its own, that is made before its ``go`` is asked
+for the last word; what became of it is a value, never an exception. After a 429 no call sends anything before its time.
 """
 
 import re
@@ -20,10 +20,10 @@ from drdash.cloud.listing import Item, Listing, Query
 from drdash.cloud.oauth import FETCH_SECONDS, Hold, Shelf, Token, Tokens
 from drdash.cloud.records import RecoveryPoint, Server, Site
 from drdash.cloud.sessions import origin, session_for, transport_for
-from drdash.cloud.transport import Deadline, Reply, exchange
+from drdash.cloud.transport import Deadline, Go, Reply, at_once, exchange
 from drdash.cloud.words import ServerType
 
-__all__ = ["Account", "BadAddress", "Client", "Listing", "Patience", "Sent"]
+__all__ = ["Account", "BadAddress", "Client", "Listing", "Patience", "Sent", "body_of"]
 
 PAGE_LIMIT = 8 * 1024 * 1024
 ANSWER_LIMIT = 1024 * 1024
@@ -50,6 +50,11 @@ class Sent(msgspec.Struct, frozen=True):
     status: int | None
     body: bytes
     reply: str
+
+
+def body_of(recovery_point: RecoveryPoint | None) -> bytes:
+    """The body of a POST, to the byte; without a recovery point the cloud takes the latest for a start."""
+    return msgspec.json.encode({} if recovery_point is None else {"recovery_point": recovery_point})
 
 
 class Client:
@@ -154,20 +159,20 @@ class Client:
             return self._get(origin(self.account) + path, until, limit)
 
     def start_failover_test(
-        self, uuid: str, recovery_point: RecoveryPoint | None = None, *, deadline: float = 70.0
+        self, uuid: str, recovery_point: RecoveryPoint | None = None, *, deadline: float = 70.0, go: Go = at_once
     ) -> Sent:
         """POST /servers/{uuid}:start_failover_test; without a recovery point from the latest one."""
-        return self._post(uuid, "start_failover_test", recovery_point, deadline)
+        return self._post(uuid, "start_failover_test", recovery_point, deadline, go)
 
     def start_failover_prod(
-        self, uuid: str, recovery_point: RecoveryPoint | None = None, *, deadline: float = 70.0
+        self, uuid: str, recovery_point: RecoveryPoint | None = None, *, deadline: float = 70.0, go: Go = at_once
     ) -> Sent:
         """POST /servers/{uuid}:start_failover_prod; without a recovery point from the latest one."""
-        return self._post(uuid, "start_failover_prod", recovery_point, deadline)
+        return self._post(uuid, "start_failover_prod", recovery_point, deadline, go)
 
-    def stop_failover(self, uuid: str, *, deadline: float = 70.0) -> Sent:
+    def stop_failover(self, uuid: str, *, deadline: float = 70.0, go: Go = at_once) -> Sent:
         """POST /servers/{uuid}:stop_failover: what the running machine wrote is lost."""
-        return self._post(uuid, "stop_failover", None, deadline)
+        return self._post(uuid, "stop_failover", None, deadline, go)
 
     def _listing(
         self,
@@ -215,8 +220,8 @@ class Client:
             held = self._session = token, session_for(self.account, self._transport, token)
         return self._noted(exchange(held[1], "GET", url, deadline=until, limit=limit), token)
 
-    def _post(self, uuid: str, verb: str, recovery_point: RecoveryPoint | None, deadline: float) -> Sent:
-        body = msgspec.json.encode({} if recovery_point is None else {"recovery_point": recovery_point})
+    def _post(self, uuid: str, verb: str, recovery_point: RecoveryPoint | None, deadline: float, go: Go) -> Sent:
+        body = body_of(recovery_point)
         try:
             if not _UUID.fullmatch(uuid):
                 raise wire.NotSent("The server's uuid has characters that no uuid has.")
@@ -229,7 +234,7 @@ class Client:
             wait = error.retry_after if isinstance(error, wire.TooManyRequests) else None
             return Sent(answer=wire.NeverSent(str(error), retry_after=wait), status=None, body=body, reply="")
         try:
-            reply = self._post_once(f"/servers/{quote(uuid, safe='')}:{verb}", body, token, deadline)
+            reply = self._post_once(f"/servers/{quote(uuid, safe='')}:{verb}", body, token, deadline, go)
         except wire.NotSent as error:
             return Sent(answer=wire.NeverSent(str(error)), status=None, body=body, reply="")
         except wire.Broken as error:
@@ -242,7 +247,7 @@ class Client:
         text = reply.body.decode(errors="replace").replace("\0", "\ufffd")
         return Sent(answer=answer, status=reply.status, body=body, reply=text[:2000])
 
-    def _post_once(self, path: str, body: bytes, token: Token, deadline: float) -> Reply:
+    def _post_once(self, path: str, body: bytes, token: Token, deadline: float, go: Go) -> Reply:
         """One request on a connection that is made for it and ends with it, so that no layer has another one to try."""
         transport = transport_for(self.account)
         with session_for(self.account, transport, token) as session, self._deadline(deadline) as until:
@@ -252,6 +257,7 @@ class Client:
                 self._base + path,
                 deadline=until,
                 limit=ANSWER_LIMIT,
+                go=go,
                 data=body,
                 headers={"Content-Type": "application/json"},
             )

@@ -6,7 +6,6 @@ instead. Whether a POST was sent is not guessed from the kind of exception: the 
 
 import queue
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +22,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError
 
-from drdash.cloud.errors import Broken, CloudError, NotSent
+from drdash.cloud.breakage import LATE, reason_of
+from drdash.cloud.errors import Broken, NotSent
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
@@ -87,18 +87,32 @@ class Deadline:
                     pass  # it is closed already
 
 
+# Asked on the connection that was made, just before the first byte leaves: False, and nothing does.
+Go = Callable[[], bool]
+
+
+def at_once() -> bool:
+    """Nothing is asked before it is sent."""
+    return True
+
+
 class _Attempt:
     """What is known of the exchange under way in this thread."""
 
-    def __init__(self, deadline: Deadline, limit: int) -> None:
+    def __init__(self, deadline: Deadline, limit: int, go: Go) -> None:
         self.deadline = deadline
         self.limit = limit
+        self.go = go
         self.connecting = False
         self.begun = False  # whether a byte of the request may have left
         self.why: BaseException | None = None  # why there is no connection
 
 
 _attempt: ContextVar[_Attempt] = ContextVar("attempt")
+
+
+class _Withheld(Exception):
+    """The connection was made, and the word was not to send. No OSError: urllib3 would make something else of it."""
 
 
 class _TooLarge(requests.RequestException):
@@ -145,6 +159,11 @@ class _Watched(HTTPConnection):
                 self.connect()
             # Over TLS inside TLS (an https proxy) the socket is the inner one.
             attempt.deadline.watch(getattr(self.sock, "socket", self.sock))
+            if not attempt.begun and not attempt.go():
+                raise _Withheld("it was not to be sent")
+            # Whoever was paused at any point until here sends nothing late, not even the rest of what was begun.
+            if attempt.deadline.over:
+                raise TimeoutError("the deadline is over")
             attempt.begun = True
         super().send(data)
 
@@ -196,21 +215,25 @@ class PlainHttp(Transport):
         return super().send(request, *args, **kwargs)
 
 
-def exchange(session: OAuth2Session, method: str, url: str, *, deadline: Deadline, limit: int, **request: Any) -> Reply:
-    """Send one request and read its whole answer: one try, no redirect followed.
+def exchange(
+    session: OAuth2Session, method: str, url: str, *, deadline: Deadline, limit: int, go: Go = at_once, **request: Any
+) -> Reply:
+    """Send one request and read its whole answer: one try, no redirect followed. What ``go`` raises passes through.
 
     Raises NotSent when certainly nothing of the request left this machine, else Broken when the answer is not whole.
     """
-    attempt = _Attempt(deadline, limit)
+    attempt = _Attempt(deadline, limit, go)
     host = url.split("/")[2] + (" through the proxy" if session.proxies else "")
     with _as_current(attempt):
         try:
             timeout = (min(CONNECT_SECONDS, deadline.left), min(READ_SECONDS, deadline.left))
             response = session.request(method, url, allow_redirects=False, timeout=timeout, **request)
+        except _Withheld as error:
+            raise NotSent("The last word was not to send it.") from error
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             if not attempt.begun:
-                why = attempt.why or error
-                raise NotSent(f"There is no connection to {host}: {_reason(why, deadline)}.") from None
+                why = LATE if deadline.over else reason_of(attempt.why or error)
+                raise NotSent(f"There is no connection to {host}: {why}.") from None
             raise Broken(_breakage(host, error, attempt)) from None
         # A body that is read until the connection ends looks whole when the deadline has ended the connection.
         if deadline.over:
@@ -253,45 +276,5 @@ def _breakage(host: str, error: BaseException | None, attempt: _Attempt) -> str:
         return f"The answer of {host} was not there after {attempt.deadline.seconds:g} s."
     if isinstance(error, _TooLarge):
         return f"The answer of {host} is larger than {attempt.limit // 1024} KiB."
-    reason = _reason(error, attempt.deadline) if error else "it ended"
+    reason = reason_of(error) if error else "it ended"
     return f"The connection to {host} broke before the answer was whole: {reason}."
-
-
-def _reason(error: BaseException, deadline: Deadline) -> str:
-    """Why, in words, from the chain of what requests and urllib3 wrap around the system's own error."""
-    if deadline.over:
-        return "it did not answer in time"
-    for cause in _chain(error):
-        match cause:
-            case socket.gaierror(errno=socket.EAI_AGAIN):
-                return "the name server does not answer"
-            case socket.gaierror() | UnicodeError():
-                return "its name is not known"
-            case ssl.SSLCertVerificationError():
-                return f"its certificate is not trusted ({cause.verify_message.rstrip('.')})"
-            case ssl.SSLError():
-                return f"TLS failed ({(cause.reason or 'no reason given').replace('_', ' ').lower()})"
-            case ConnectionRefusedError():
-                return "it refuses connections"
-            case ConnectionResetError() | BrokenPipeError():
-                return "it was reset"
-            case TimeoutError():
-                return "it did not answer in time"
-            case requests.exceptions.InvalidSchema() | requests.exceptions.InvalidURL():
-                return "the address is not on the account's own host"
-            case OSError(args=(str() as words,)) if words.startswith("Tunnel"):
-                return "the proxy refuses it"
-            case OSError(strerror=str() as words) if words:
-                return words[:1].lower() + words[1:]
-    return "it does not speak HTTP as it should"
-
-
-def _chain(error: BaseException | None, depth: int = 0) -> Iterator[BaseException]:
-    """The innermost first."""
-    if error is None or depth > 10:
-        return
-    inner = [error.__cause__, error.__context__, getattr(error, "reason", None), *error.args]
-    for cause in inner:
-        if isinstance(cause, BaseException) and not isinstance(error, CloudError):
-            yield from _chain(cause, depth + 1)
-    yield error

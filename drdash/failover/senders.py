@@ -32,7 +32,11 @@ def gone(sender: str) -> bool:
 
 @cache
 def _name_of(pid: int) -> str:
-    return " ".join((socket.gethostname(), _boot(), _space(), str(pid), _start_of(pid)))
+    try:
+        start = _start_of(pid)
+    except OSError:
+        start = ""  # no Linux: nobody will be able to tell that it is gone
+    return f"{socket.gethostname()} {_boot()} {_space()} {pid} {start}"
 
 
 def _boot() -> str:

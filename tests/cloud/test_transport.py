@@ -349,6 +349,63 @@ def test_a_plain_server_behind_an_https_address_is_never_sent_anything(cloud: Ra
         client_of(cloud.url.replace("http:", "https:")).servers()
 
 
+# The last word before the first byte
+
+
+def test_the_last_word_is_asked_once_on_the_open_connection_before_anything_is_sent(
+    cloud: RawCloud, client: Client
+) -> None:
+    cloud.answers = [ACCEPTED]
+    client.ready()
+    before, asked = cloud.connections, []
+
+    def go() -> bool:
+        ends = time.monotonic() + 5
+        while cloud.connections == before and time.monotonic() < ends:
+            time.sleep(0.001)  # the other side takes up the connection in a thread of its own
+        asked.append((cloud.connections - before, len(cloud.calls)))
+        return True
+
+    assert isinstance(client.start_failover_test(SERVER, go=go).answer, wire.Accepted)
+    assert asked == [(1, 0)]
+    assert len(cloud.calls) == 1
+
+
+def test_after_a_no_nothing_is_sent(cloud: RawCloud, client: Client) -> None:
+    sent = client.stop_failover(SERVER, go=lambda: False)
+    assert isinstance(sent.answer, wire.NeverSent)
+    assert sent.answer.sentence == "The last word was not to send it."
+    assert cloud.calls == []
+
+
+def test_what_goes_wrong_while_it_is_asked_is_the_callers_and_nothing_is_sent(cloud: RawCloud, client: Client) -> None:
+    def go() -> bool:
+        raise LookupError("the database is away")
+
+    with pytest.raises(LookupError):
+        client.stop_failover(SERVER, go=go)
+    assert cloud.calls == []
+
+
+def test_whoever_was_paused_until_the_deadline_was_over_sends_nothing(cloud: RawCloud) -> None:
+    clock = [0.0]
+    client = Client(account_of(cloud), now=time.time, monotonic=lambda: clock[0])
+    client.ready()
+
+    def go() -> bool:
+        clock[0] = 3600.0  # the host slept just now
+        return True
+
+    assert isinstance(client.stop_failover(SERVER, go=go).answer, wire.NeverSent)
+    assert cloud.calls == []
+
+
+def test_without_a_connection_the_last_word_is_not_asked() -> None:
+    client = client_of(f"http://127.0.0.1:{free_port()}")
+    sent = client.stop_failover(SERVER, go=lambda: pytest.fail("there is no connection"))
+    assert isinstance(sent.answer, wire.NeverSent)
+
+
 # A proxy
 
 

@@ -48,7 +48,7 @@ def test_its_id_in_use_by_another_does_not_keep_it() -> None:
 
 def test_a_host_that_was_booted_again_has_none_of_its_processes() -> None:
     host, _, space, pid, start = me().split(" ")
-    assert gone(" ".join((host, "another-boot", space, pid, start)))
+    assert gone(f"{host} another-boot {space} {pid} {start}")
 
 
 @pytest.mark.parametrize("place", [0, 2])
