@@ -141,6 +141,7 @@ class Batch(models.Model):
         DONE = "done"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="batches")
+    key = models.CharField(max_length=100, help_text="Of the pre-flight that was confirmed: it makes one batch.")
     kind = models.CharField(max_length=30, choices=[(kind.value, kind.value) for kind in Kind])
     production = models.BooleanField()
     acknowledged = models.JSONField(default=list)
@@ -156,13 +157,17 @@ class Batch(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="one_batch_per_key")]
 
     def __str__(self) -> str:
         return f"Batch {self.pk}: {self.kind} ({self.state})"
 
 
 class Item(models.Model):
-    """One server of a batch. Without an action it was not sent; ``skipped`` says why it never will be."""
+    """One server of a batch. Without an action it was not sent; ``skipped`` says why it never will be.
+
+    ``taken_at``: since when its turn is; while its action is not known yet, the runner is at it, or died there.
+    """
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="items")
     position = models.PositiveIntegerField()
@@ -171,6 +176,8 @@ class Item(models.Model):
     server_name = models.CharField(max_length=500)
     recovery_point = models.JSONField(null=True)
     seen = models.JSONField(null=True, help_text="The sighting of the pre-flight.")
+    acknowledged = models.JSONField(default=list, help_text="The codes that were nodded to for this one.")
+    taken_at = models.DateTimeField(null=True)
     action = models.OneToOneField(Action, on_delete=models.PROTECT, null=True, related_name="item")
     skipped = models.TextField(blank=True)
 
