@@ -49,6 +49,7 @@ class Action(models.Model):
     state = models.CharField(max_length=20, choices=State, default=State.REQUESTED)
     requested_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
+    sent_boot = models.FloatField(null=True, help_text="The same by the clock of the sender's boot, which nobody sets.")
     answered_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     reasons = models.JSONField(default=list, help_text="Why the guard refused it, or what it asked a nod for.")
@@ -63,8 +64,13 @@ class Action(models.Model):
     task_uuid = models.CharField(max_length=100, blank=True)
     task_seen_at = models.DateTimeField(null=True)
     other_task_seen = models.BooleanField(default=False)
-    evidence = models.JSONField(default=list, help_text="What each later read saw of the server, while it was unknown.")
+    evidence = models.JSONField(
+        default=list, help_text="What each read saw of the server, from the last one before it was sent."
+    )
     verdict = models.CharField(max_length=20, blank=True, help_text="What the person who closed it found at the cloud.")
+    superseded_by = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="superseded", help_text="What went over it, unknown."
+    )
     last_sign_at = models.DateTimeField(null=True, help_text="When the action last showed a sign of life at the cloud.")
 
     class Meta:
@@ -78,6 +84,7 @@ class Action(models.Model):
         indexes = [
             models.Index(fields=["tenant", "server_uuid", "-id"], name="actions_of_a_server"),
             models.Index(fields=["state"], condition=Q(state__in=LIVE), name="live_actions"),
+            models.Index(fields=["tenant"], condition=~Q(glass=""), name="broken_glass"),
         ]
 
     def __str__(self) -> str:
