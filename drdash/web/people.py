@@ -15,7 +15,8 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
 from drdash.audit.record import write, writing
-from drdash.web.signing_in import Throttled
+from drdash.web import proving
+from drdash.web.signing_in import SIGNED_IN, NewPassword, Throttled, told_of
 
 login = never_cache(
     auth.LoginView.as_view(
@@ -30,7 +31,11 @@ class Password(auth.PasswordChangeView):
     """Change one's own password; other sessions of it end."""
 
     template_name = "people/password.html"
+    form_class = NewPassword
     success_url = reverse_lazy("home")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request}
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         messages.success(self.request, "Your password is changed. Other sessions of yours have ended.")
@@ -41,8 +46,9 @@ class Password(auth.PasswordChangeView):
 
 @receiver(user_logged_in)
 def signed_in(*, request: HttpRequest, user: User, **_: Any) -> None:
-    """Note a sign-in, here or at Django's admin."""
-    write(by=user, verb="signed in", at=timezone.now(), detail=f"From {request.META.get('REMOTE_ADDR', '')}.")
+    """Note a sign-in, here or at Django's admin: in the audit, and in the session as a proof of who it is."""
+    write(by=user, verb=SIGNED_IN, at=timezone.now(), detail=told_of(request))
+    proving.mark(request)
 
 
 @receiver(user_logged_out)
