@@ -1,6 +1,7 @@
 """The environment: what is settled in it before Django reads its settings, and how they read it."""
 
 import base64
+import ipaddress
 import os
 import secrets
 from pathlib import Path
@@ -114,4 +115,20 @@ def hosts(name: str) -> list[str]:
     for one in given:
         if "/" in one or "*" in one or " " in one or one.count(":") == 1:
             refuse(name, f"has {one!r}: list names of hosts only, with commas between them, no scheme and no port.")
+    return given
+
+
+def addresses(name: str, default: str) -> list[str]:
+    given = [one.strip() for one in (text(name) or default).split(",") if one.strip()]
+    for one in given:
+        try:
+            everyone = ipaddress.ip_network(one).prefixlen == 0
+        except ValueError:
+            everyone = True
+        if everyone:
+            refuse(
+                name,
+                f"has {one!r}: set it to addresses such as 10.0.0.5, or networks such as 10.0.0.0/24, with commas "
+                f"between them, or leave it out for {default}.",
+            )
     return given

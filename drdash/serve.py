@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import uvicorn
+from django.conf import settings
 
 from drdash.asgi import application
 from drdash.web.live import hub
@@ -26,16 +27,11 @@ def cut_off(connections: Iterable[Any]) -> None:
             connection.transport.abort()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--fd", type=int)
-    options = parser.parse_args()
-    config = uvicorn.Config(
-        application,
-        host=options.host,
-        port=options.port,
+def configured(app: Any, proxies: list[str], **listening: Any) -> uvicorn.Config:
+    """How the application is served. ``proxies``: who is believed where a request came from."""
+    return uvicorn.Config(
+        app,
+        forwarded_allow_ips=proxies,
         lifespan="on",
         ws="none",
         log_config=None,  # Django's
@@ -43,7 +39,17 @@ def main() -> None:
         server_header=False,
         # Longer than a POST to the cloud may take: its outcome is written down before the process ends.
         timeout_graceful_shutdown=75,
+        **listening,
     )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--fd", type=int)
+    options = parser.parse_args()
+    config = configured(application, settings.TRUSTED_PROXIES, host=options.host, port=options.port)
     sockets = None if options.fd is None else [socket.socket(fileno=options.fd)]
     Server(config).run(sockets=sockets)
 

@@ -9,7 +9,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from drdash import environment
-from drdash.environment import file, flag, hosts, one_of, refuse, text, whole_number
+from drdash.environment import addresses, file, flag, hosts, one_of, refuse, text, whole_number
 
 BASE_DIR = environment.BASE_DIR
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
@@ -131,6 +131,8 @@ if HTTPS:
     # TLS ends at a proxy, which must set this header itself.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
+# Whose X-Forwarded-For tells the client's address, by which sign-ins are throttled.
+TRUSTED_PROXIES = addresses("DRDASH_TRUSTED_PROXIES", "127.0.0.1")
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
