@@ -124,6 +124,19 @@ class BarredHold:
         self._hold.obey()
 
 
+class UnheededHold:
+    """A hold that is noted and not obeyed: for the one read and the one POST of a broken glass."""
+
+    def __init__(self, hold: SharedHold) -> None:
+        self._hold = hold
+
+    def note(self, seconds: int) -> None:
+        self._hold.note(seconds)
+
+    def obey(self) -> None:
+        """Never raises."""
+
+
 class _Line:
     """The way to Redis, which is not taken again for a while after it failed."""
 

@@ -1,12 +1,14 @@
 """The protocol of an action, from click to outcome: at most one POST, and none without a committed record.
 
 Everything runs in the caller's thread, outside any transaction, and needs the database and the cloud alone. The order
-is what makes it safe: the row and its audit entry → a fresh read → the guard → the claim, by compare-and-set → one
-POST → the outcome. A process that dies leaves a row that time settles (``following``), never a second POST.
+is what makes it safe: the row and its audit entry → a fresh read → the guard → a connection → the claim, by
+compare-and-set → one POST on that connection → the outcome. A process that dies leaves a row that is settled without it
+(``following``), never a second POST; one that was paused finds its time over, and sends nothing.
 """
 
 from collections.abc import Callable
 from threading import BoundedSemaphore
+from uuid import uuid4
 
 import msgspec
 from django.contrib.auth.models import User
@@ -15,23 +17,23 @@ from django.utils import timezone
 
 from drdash.audit.record import writing
 from drdash.clock import boot_seconds
+from drdash.cloud.client import body_of
 from drdash.cloud.records import Server, Site
 from drdash.estate import polling
 from drdash.estate.aside import aside
 from drdash.estate.clients import actor
 from drdash.estate.fresh import Fresh
-from drdash.failover import following, outcomes
+from drdash.failover import following, outcomes, senders
 from drdash.failover.guard import Kind, Verdict, is_production, judge
 from drdash.failover.looking import FRESH_SECONDS, look, sight_in, usable, without_token
 from drdash.failover.models import Action, State
 from drdash.failover.ours import live_actions, open_action, own_state
 from drdash.failover.reasons import Mark, Reason, own
 from drdash.failover.record import create, move
-from drdash.failover.sighting import Sighting, differences, sight_of
+from drdash.failover.sighting import Sighting, differences, seal, sight_of
+from drdash.failover.standing import Standing, forbidden, standing
 from drdash.failover.wish import Invalid, Wish, check, digest, names_it
-from drdash.tenants import access
 from drdash.tenants.models import Tenant
-from drdash.tenants.roles import Posture, Role
 
 __all__ = [
     "Invalid",
@@ -66,18 +68,21 @@ class _Shifted(Exception):
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """What a fresh read shows before anyone decides. ``server`` is the fresh one where it could be read."""
+    """What a fresh read shows before anyone decides. ``server`` is the fresh one where it could be read; ``token`` is
+    the sealed sighting, for the form of this one dialog."""
 
     verdict: Verdict
     server: Server
     site: Site | None
     sighting: Sighting
+    token: str
     ours: Action | None
 
 
-def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind) -> Preview:
-    """A fresh read and the guard's word on it, for a dialog. Sends nothing. Raises Invalid without a membership."""
-    role, posture = _standing(user, tenant)
+def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind, approved: bool = False) -> Preview:
+    """A fresh read and the guard's word on it, for a dialog. Sends nothing. ``approved``: a second admin has given
+    their word. Raises Invalid without a membership."""
+    now = standing(user, tenant)
     if _looks.acquire(blocking=False):
         try:
             fresh = look(tenant, server)
@@ -87,11 +92,14 @@ def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind) -> Previe
         fresh = Fresh(timezone.now(), problem="Too many are being looked at just now: try again in a moment.")
     ours = open_action(tenant, server)
     shown = fresh.server or server
+    seen = sight_of(user=user.pk, tenant=tenant.pk, kind=kind, server=shown, site=fresh.site, role=now.role)
+    seen = msgspec.structs.replace(seen, nonce=uuid4().hex)
     return Preview(
-        verdict=judge(kind, sight_in(fresh, server), role=role, posture=posture, ours=own_state(ours)),
+        verdict=_judged(kind, fresh, server, now, ours, approved=approved),
         server=shown,
         site=fresh.site,
-        sighting=sight_of(user=user.pk, tenant=tenant.pk, kind=kind, server=shown, site=fresh.site, role=role),
+        sighting=seen,
+        token=seal(seen),
         ours=ours,
     )
 
@@ -105,11 +113,10 @@ def request(
     action in state ``refused`` without a ``status``. Raises Invalid, KeyReused, TooMany; then nothing was sent.
     """
     check(wish, server)
-    (role, _), content = _standing(user, tenant), digest(tenant, server, wish)
+    never, content = forbidden(wish, standing(user, tenant)), digest(tenant, server, wish)
     if earlier := _earlier(user, wish, content):
         return earlier, False
-    forbidden = _forbidden(wish.kind, role)
-    if not forbidden and names_it(wish.kind, server) and wish.confirm.strip() != server.name.strip():
+    if not never and names_it(wish.kind, server) and wish.confirm.strip() != server.name.strip():
         raise Invalid(f'Type the server\'s name, "{server.name}", to confirm: this is production.')
     if not _slots.acquire(blocking=False):
         raise TooMany("Too many actions are under way at once. Nothing was sent: try again in a moment.")
@@ -129,14 +136,15 @@ def request(
                 acknowledged=sorted(wish.acknowledge),
                 idempotency_key=wish.key,
                 content=content,
+                sender=senders.me(),
             )
         except IntegrityError:
             # The same click at the same moment: the other one carries it out.
             if earlier := _earlier(user, wish, content):
                 return earlier, False
             raise
-        if forbidden:
-            _refuse(action, [forbidden])
+        if never:
+            _refuse(action, [never])
         else:
             _carry_out(action, user, tenant, server, wish, begun, clock)
         return action, True
@@ -153,47 +161,76 @@ def _carry_out(
     begun: float,
     clock: Callable[[], float],
 ) -> None:
-    client = usable(actor, tenant)
-    read_begun = clock()
-    fresh = look(tenant, known)
+    heeding = not wish.glass
+    client = usable(actor, tenant, heeding=heeding)
+    since = clock()
+    fresh = look(tenant, known, heeding=heeding)
     # A token now, so that nothing but the POST itself is left to do once the guard has spoken.
     if not fresh.problem and (late := without_token(client)):
         fresh = Fresh(fresh.started, problem=late)
-    role, posture = standing = _standing(user, tenant)
-    ours = open_action(tenant, known)
-    if clock() - read_begun > FRESH_SECONDS:
+    read = clock()
+    if read - since > FRESH_SECONDS:
         fresh = Fresh(fresh.started, problem=f"The cloud took over {FRESH_SECONDS:.0f} s to tell the current state.")
-    verdict = judge(wish.kind, sight_in(fresh, known), role=role, posture=posture, ours=own_state(ours))
-    reasons = [*_stopped(wish, verdict, fresh, user, tenant, role), *verdict.reasons]
-    if any(reason.mark > Mark.ACKNOWLEDGE for reason in reasons) or fresh.server is None or client is None:
+    if fresh.problem:
+        since = read  # what is decided without a read holds as long as what is decided with one
+    now = standing(user, tenant)
+    ours = open_action(tenant, known)
+    verdict = _judged(wish.kind, fresh, known, now, ours, approved=False)
+    reasons = [*_stopped(wish, verdict, fresh, known, user, tenant, now), *verdict.reasons]
+    over = Mark.GLASS if wish.glass else Mark.ACKNOWLEDGE
+    if any(reason.mark > over for reason in reasons) or client is None:
         _refuse(action, reasons)
         return
-    if clock() - begun > following.REQUEST_SECONDS:
-        following.expire(action, timezone.now())
-        return
-    if _claim(action, wish, verdict, ours, still=lambda: _standing(user, tenant) == standing):
-        if clock() - read_begun > FRESH_SECONDS:
+
+    def go() -> bool:
+        """The last word, on the connection that is open: the claim, if there is time for it, and for the POST."""
+        if clock() - begun > following.REQUEST_SECONDS:
+            following.expire(action, timezone.now())
+            return False
+        if clock() - since > FRESH_SECONDS:
+            words = f"The cloud took over {FRESH_SECONDS:.0f} s to be reached after its state was read."
+            _refuse(action, [own("ReadFailed", Mark.BLOCK, message=words)])
+            return False
+        if not _claim(action, wish, verdict, ours, still=lambda: standing(user, tenant) == now):
+            return False
+        if clock() - since > FRESH_SECONDS:
             outcomes.leave(action, "The claim took so long that what was read of the server may be true no more.")
-            return
-        outcomes.send(action, client, wish.recovery_point, fresh.server)
+            return False
+        return True
+
+    sent = outcomes.post(wish.kind, client, wish.recovery_point, fresh.server or known, go)
+    outcomes.settle(action, sent, fresh.server)
+    if action.sent_at is not None:
         aside(lambda: polling.hurry(tenant.pk, timezone.now()))
 
 
-def _stopped(wish: Wish, verdict: Verdict, fresh: Fresh, user: User, tenant: Tenant, role: Role) -> list[Reason]:
-    """What stops this click beyond the guard: a nod or a name that is missing, or ground that has shifted."""
+def _judged(kind: Kind, fresh: Fresh, known: Server, now: Standing, ours: Action | None, *, approved: bool) -> Verdict:
+    sight, unapproved = sight_in(fresh, known), now.two_persons and not approved
+    return judge(kind, sight, role=now.role, posture=now.posture, ours=own_state(ours), unapproved=unapproved)
+
+
+def _stopped(
+    wish: Wish, verdict: Verdict, fresh: Fresh, known: Server, user: User, tenant: Tenant, now: Standing
+) -> list[Reason]:
+    """What stops this click beyond the guard: a nod, a name or a proof that is missing, or ground that has shifted."""
     found: list[Reason] = []
-    missing = [code for code in verdict.acknowledge if code not in wish.acknowledge]
-    if verdict.allowed and missing:
+    broken = bool(wish.glass) and verdict.breakable
+    asked = [*verdict.acknowledge, *(verdict.glass if broken else ())]
+    missing = [code for code in asked if code not in wish.acknowledge]
+    if (verdict.allowed or broken) and missing:
         found.append(
             own("NotAcknowledged", Mark.BLOCK, message=f"Acknowledge what stands against it: {', '.join(missing)}.")
         )
-    if fresh.server is None:
+    if verdict.production and wish.unproven:
+        found.append(own(wish.unproven, Mark.BLOCK))
+    if fresh.server is None and not broken:
         return found
-    if verdict.production and wish.confirm.strip() != fresh.server.name.strip():
+    shown = fresh.server or known
+    if verdict.production and wish.confirm.strip() != shown.name.strip():
         found.append(own("NotConfirmed", Mark.BLOCK))
     if wish.seen is not None:
-        now = sight_of(user=user.pk, tenant=tenant.pk, kind=wish.kind, server=fresh.server, site=fresh.site, role=role)
-        if changed := differences(wish.seen, now):
+        seen = sight_of(user=user.pk, tenant=tenant.pk, kind=wish.kind, server=shown, site=fresh.site, role=now.role)
+        if changed := differences(wish.seen, seen):
             found.append(own("Changed", Mark.BLOCK, message=f"Since you looked, {'; '.join(changed)}. Look again."))
     return found
 
@@ -202,14 +239,16 @@ def _claim(action: Action, wish: Wish, verdict: Verdict, ours: Action | None, *,
     """Take the server for this action, committed; False: refused, as another action took it meanwhile, or as the
     rights are no longer (``still``) those that the guard was told.
     """
+    glass = " ".join(wish.glass.split()) if verdict.breakable else ""
+    over = f"Broke the glass: {glass} It goes over {', '.join(verdict.glass)}. " if glass else ""
     try:
         with writing(durable=True):
             if not still():
                 raise _Shifted
             now = timezone.now()
             if ours is not None:
-                # Only a stop gets past the guard here: it goes over a start whose outcome nobody knows.
-                detail = f"Superseded by the stop {action.pk}."
+                # Only what goes over an unknown outcome gets past the guard here: a stop, or who broke the glass.
+                detail = f"Superseded by the action {action.pk}."
                 move(ours, [State.UNKNOWN], State.CLOSED, now=now, finished_at=now, detail=detail)
             claimed = move(
                 action,
@@ -219,7 +258,9 @@ def _claim(action: Action, wish: Wish, verdict: Verdict, ours: Action | None, *,
                 sent_at=now,
                 production=verdict.production,
                 reasons=[msgspec.to_builtins(reason) for reason in verdict.reasons],
-                detail=f"Acknowledged: {', '.join(sorted(wish.acknowledge)) or 'nothing'}.",
+                body=body_of(wish.recovery_point).decode(),
+                glass=glass,
+                detail=f"{over}Acknowledged: {', '.join(sorted(wish.acknowledge)) or 'nothing'}.",
             )
             transaction.set_rollback(not claimed)
     except IntegrityError:
@@ -238,24 +279,6 @@ def _refuse(action: Action, reasons: list[Reason]) -> None:
     now, error = timezone.now(), " ".join(dict.fromkeys(r.message for r in ordered if r.mark > Mark.ACKNOWLEDGE))
     listed = [msgspec.to_builtins(reason) for reason in ordered]
     move(action, [State.REQUESTED], State.REFUSED, now=now, finished_at=now, reasons=listed, error=error, detail=error)
-
-
-def _standing(user: User, tenant: Tenant) -> tuple[Role, Posture]:
-    """What the person and the tenant allow now, not when the page was drawn."""
-    reach = access.reach(user)
-    role = reach.role(tenant.pk)
-    if role is None:
-        raise Invalid("You have no access to this tenant any more.")
-    return role, reach.tenants[tenant.pk].posture
-
-
-def _forbidden(kind: Kind, role: Role) -> Reason | None:
-    """A role that can never do this is told so without asking the cloud."""
-    if not role.runs_tests:
-        return own("RoleViewer", Mark.BLOCK)
-    if kind is Kind.START_PROD and not role.runs_production:
-        return own("RoleOperator", Mark.BLOCK)
-    return None
 
 
 def _earlier(user: User, wish: Wish, content: str) -> Action | None:

@@ -83,9 +83,19 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.worst <= ACKNOWLEDGE
 
     @property
+    def breakable(self) -> bool:
+        """Whether it is blocked by nothing but our own not-knowing, so that an admin may break the glass."""
+        return self.worst is GLASS
+
+    @property
     def acknowledge(self) -> tuple[str, ...]:
         """The codes that whoever clicks has to acknowledge, each once."""
         return tuple(dict.fromkeys(reason.code for reason in self.reasons if reason.mark is ACKNOWLEDGE))
+
+    @property
+    def glass(self) -> tuple[str, ...]:
+        """The codes over which the glass is broken, each once: who breaks it acknowledges them too."""
+        return tuple(dict.fromkeys(reason.code for reason in self.reasons if reason.mark is GLASS))
 
 
 def is_production(kind: Kind, server: Server | None) -> bool:
@@ -95,10 +105,22 @@ def is_production(kind: Kind, server: Server | None) -> bool:
     return kind is Kind.START_PROD
 
 
-def judge(kind: Kind, sight: Sight, *, role: Role, posture: Posture, ours: OwnState = OwnState.NONE) -> Verdict:
-    """Every row of the table that applies to ``kind``. Never raises: what is not understood blocks."""
+def judge(
+    kind: Kind,
+    sight: Sight,
+    *,
+    role: Role,
+    posture: Posture,
+    ours: OwnState = OwnState.NONE,
+    unapproved: bool = False,
+) -> Verdict:
+    """Every row of the table that applies to ``kind``. Never raises: what is not understood blocks. ``unapproved``:
+    production needs a second admin's word here, and there is none.
+    """
     column = _Column(kind, is_production(kind, sight.server))
     rows = [*_of_role(column, role), *_of_posture(posture), *_of_ours(column, ours, sight)]
+    if unapproved and column.production:
+        rows.append(own("NeedsApproval", column("-O-B")))
     if sight.problem:
         rows.append(own("ReadFailed", column("BOBB"), message=sight.problem))
     elif sight.server is None:

@@ -20,13 +20,13 @@ from drdash.tenants.secrets import Unopenable
 FRESH_SECONDS = 5.0
 
 
-def look(tenant: Tenant, server: Server) -> Fresh:
+def look(tenant: Tenant, server: Server, *, heeding: bool = True) -> Fresh:
     """The fresh read, which is evidence like a poll: it may first close an earlier action. Nothing is read of a tenant
-    that is paused.
+    that is paused. Not ``heeding``, the wait of a 429 does not keep it.
     """
     if tenant.posture is Posture.PAUSED:
         return Fresh(timezone.now(), problem="Nothing is read of a tenant that is paused.")
-    client = usable(reader, tenant)
+    client = usable(reader, tenant, heeding=heeding)
     if client is None:
         return Fresh(timezone.now(), problem="The cloud's credential cannot be used: connect it again.")
     fresh = read_fresh(client, server, now=timezone.now)
@@ -47,10 +47,10 @@ def without_token(client: Client | None) -> str:
     return ""
 
 
-def usable(client_of: Callable[[Tenant], Client], tenant: Tenant) -> Client | None:
+def usable(client_of: Callable[..., Client], tenant: Tenant, *, heeding: bool = True) -> Client | None:
     """The reader or the actor; None when its credential cannot be used."""
     try:
-        return client_of(tenant)
+        return client_of(tenant, heeding=heeding)
     except (Unopenable, CloudError):
         return None
 

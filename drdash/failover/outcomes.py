@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from drdash.cloud.client import Client, Sent
 from drdash.cloud.records import RecoveryPoint, Server
+from drdash.cloud.transport import Go
 from drdash.cloud.wire import Accepted, NeverSent, Refused, Unclear
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
@@ -18,16 +19,13 @@ from drdash.tenants import allowed
 log = logging.getLogger(__name__)
 
 
-def send(action: Action, client: Client, point: RecoveryPoint | None, fresh: Server) -> None:
-    """Post the claimed action once, and commit what came of it. ``fresh``: the server as it was just read."""
-    kind = Kind(action.kind)
+def post(kind: Kind, client: Client, point: RecoveryPoint | None, server: Server, go: Go) -> Sent:
+    """Post once, if ``go`` says so on the open connection; it is what claims the action."""
     if kind is Kind.START_TEST:
-        sent = client.start_failover_test(fresh.uuid, point)
-    elif kind is Kind.START_PROD:
-        sent = client.start_failover_prod(fresh.uuid, point)
-    else:
-        sent = client.stop_failover(fresh.uuid)
-    _settle(action, sent, fresh)
+        return client.start_failover_test(server.uuid, point, go=go)
+    if kind is Kind.START_PROD:
+        return client.start_failover_prod(server.uuid, point, go=go)
+    return client.stop_failover(server.uuid, go=go)
 
 
 def leave(action: Action, why: str) -> None:
@@ -36,8 +34,9 @@ def leave(action: Action, why: str) -> None:
     move(action, [State.SENDING], State.NOT_SENT, now=now, finished_at=now, error=error, detail=error)
 
 
-def meaning(answer: Accepted | Refused | Unclear | NeverSent, fresh: Server) -> tuple[State, str]:
-    """The state that an answer leads to, and why, in a sentence. ``fresh``: the server as read before the POST."""
+def meaning(answer: Accepted | Refused | Unclear | NeverSent, fresh: Server | None) -> tuple[State, str]:
+    """The state that an answer leads to, and why, in a sentence. ``fresh``: the server as read before the POST; None
+    when it could not be, and the glass was broken."""
     match answer:
         case Accepted():
             return State.ACCEPTED, ""
@@ -55,19 +54,23 @@ def meaning(answer: Accepted | Refused | Unclear | NeverSent, fresh: Server) -> 
             return State.REFUSED, f"The cloud refused it ({answer.status} {answer.code}): {lacking}{answer.message}"
 
 
-def _may_be_ours(answer: Refused, fresh: Server) -> bool:
+def _may_be_ours(answer: Refused, fresh: Server | None) -> bool:
     """Whether a 409 may be our own POST coming back: it names a task that the fresh read did not show, or none where
     it should."""
     if not answer.task_uuids:
         return answer.code == "ResourceBusy"
-    return not set(answer.task_uuids) <= fresh.task_uuids
+    return fresh is None or not set(answer.task_uuids) <= fresh.task_uuids
 
 
-def _settle(action: Action, sent: Sent, fresh: Server) -> None:
+def settle(action: Action, sent: Sent, fresh: Server | None) -> None:
+    """Commit what came of the POST. ``fresh`` as in ``meaning``."""
     now = timezone.now()
     state, error = meaning(sent.answer, fresh)
-    fields: dict[str, Any] = {"body": sent.body.decode(), "status": sent.status, "reply": sent.reply, "error": error}
-    fields["answered_at"] = now
+    if isinstance(sent.answer, NeverSent):
+        # Without a connection it was never claimed; after a last word that was no, it has ended already.
+        move(action, [State.REQUESTED, State.SENDING], state, now=now, finished_at=now, error=error, detail=error)
+        return
+    fields: dict[str, Any] = {"status": sent.status, "reply": sent.reply, "error": error, "answered_at": now}
     if isinstance(sent.answer, Accepted):
         fields |= {"task_uuid": sent.answer.task_uuid, "last_sign_at": now}
     elif state is not State.UNKNOWN:

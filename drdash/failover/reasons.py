@@ -38,6 +38,15 @@ OWN_REASONS: dict[str, tuple[str, Remedy]] = {
     "NotOffered": ("The cloud does not offer this action for the server.", Remedy.ASK),
     "RoleViewer": ("Your role may look, not act. An operator or an admin can do this.", Remedy.ASK),
     "RoleOperator": ("Your role may start and stop tests only. An admin can do this.", Remedy.ASK),
+    "SignInAgain": (
+        "Your sign-in is older than 5 minutes. This is production: give your password once more.",
+        Remedy.FIX,
+    ),
+    "TokenNoProduction": (
+        "This API token may not run production. An admin of the tenant can allow it, for this token.",
+        Remedy.ASK,
+    ),
+    "NeedsApproval": ("Production needs the word of a second admin in this tenant.", Remedy.ASK),
     "WatchOnly": ("This tenant is only watched. An admin of it arms it first.", Remedy.ASK),
     "TenantPaused": (
         "This tenant is paused: nobody would see what comes of it. An admin resumes it first.",

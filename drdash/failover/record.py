@@ -57,7 +57,7 @@ def keep_late_answer(action: Action, *, now: datetime, said: str, sent: Sent) ->
     task = sent.answer.task_uuid if isinstance(sent.answer, Accepted) else ""
     with writing():
         Action.objects.filter(pk=action.pk).update(
-            body=sent.body.decode(), status=sent.status, reply=sent.reply, task_uuid=task, answered_at=now
+            status=sent.status, reply=sent.reply, task_uuid=task, answered_at=now
         )
         _audit(action, now, "answered late", by=None, detail=said)
         transaction.on_commit(lambda: announce(action))

@@ -19,7 +19,8 @@ class Expired(Exception):
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """What bears on the decision. ``issues``: (code, severity, link) of the server's and the site's issues."""
+    """What bears on the decision. ``issues``: (code, severity, link) of the server's and the site's issues.
+    ``nonce``: of the one dialog that shows it; a wish from there has it as its key, so that it is good for one."""
 
     user: int
     tenant: int
@@ -30,6 +31,7 @@ class Sighting(msgspec.Struct, frozen=True):
     status: str
     role: Role
     issues: frozenset[tuple[str, str, str]]
+    nonce: str = ""
 
 
 def sight_of(*, user: int, tenant: int, kind: Kind, server: Server, site: Site | None, role: Role) -> Sighting:
@@ -66,7 +68,7 @@ def differences(before: Sighting, now: Sighting) -> list[str]:
 
 
 def seal(sighting: Sighting) -> str:
-    """The sighting as a signed text for a form's hidden field."""
+    """The sighting as a signed text for a form's hidden field: the token of a dialog."""
     return signing.dumps(msgspec.to_builtins(sighting), salt=_SALT, compress=True)
 
 

@@ -11,6 +11,7 @@ from drdash.failover.sighting import Sighting
 from drdash.tenants.models import Tenant
 
 LONGEST_ID = 100
+SHORTEST_GLASS = 20
 _KEY = re.compile(r"[!-~]{1,100}")
 _RECOVERY_POINT_ID = re.compile(r"[a-zA-Z0-9@-]{1,200}")
 
@@ -21,7 +22,13 @@ class Invalid(Exception):
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What one person asks for. ``recovery_point`` None: the latest. ``acknowledge``: codes that were nodded to.
-    ``confirm``: the server's name as typed, for production. ``key``: the same for a repeat of the same wish."""
+    ``confirm``: the server's name as typed, for production. ``key``: the same for a repeat of the same wish; from a
+    dialog the nonce of what was ``seen``.
+
+    ``glass``: why the glass is broken, in the person's words, whose password was checked just now; they acknowledge
+    what they go over. ``approval``: the second admin's word. ``unproven``: the code of the reason for which the door
+    that this came through lets no production pass: ``SignInAgain``, ``TokenNoProduction``.
+    """
 
     kind: Kind
     key: str
@@ -29,6 +36,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     acknowledge: frozenset[str] = frozenset()
     confirm: str = ""
     seen: Sighting | None = None
+    glass: str = ""
+    approval: int | None = None
+    unproven: str = ""
 
 
 def check(wish: Wish, server: Server) -> None:
@@ -37,6 +47,10 @@ def check(wish: Wish, server: Server) -> None:
         raise Invalid(f"The server's id is longer than the {LONGEST_ID} characters that an action can name.")
     if not _KEY.fullmatch(wish.key):
         raise Invalid("The idempotency key must be 1 to 100 visible ASCII characters.")
+    if wish.glass and wish.kind is not Kind.START_PROD:
+        raise Invalid("The glass is broken for a start of production alone.")
+    if wish.glass and len(" ".join(wish.glass.split())) < SHORTEST_GLASS:
+        raise Invalid(f"Write why the glass is broken, in {SHORTEST_GLASS} characters at least.")
     point = wish.recovery_point
     if point is None:
         return
@@ -54,5 +68,6 @@ def names_it(kind: Kind, server: Server) -> bool:
 
 def digest(tenant: Tenant, server: Server, wish: Wish) -> str:
     """What the wish asks for: a repeat under the same key has the same."""
-    asked = (tenant.pk, server.key, wish.kind, wish.recovery_point, sorted(wish.acknowledge))
+    bound = (wish.recovery_point, sorted(wish.acknowledge), wish.glass, wish.approval)
+    asked = (tenant.pk, server.key, wish.kind, *bound)
     return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()

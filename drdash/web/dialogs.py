@@ -15,7 +15,7 @@ from drdash.failover.actions import Invalid, KeyReused, Preview, TooMany
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.failover.reasons import Mark
-from drdash.failover.sighting import Expired, seal
+from drdash.failover.sighting import Expired
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
 from drdash.web import cards, points, rows
@@ -52,7 +52,7 @@ def _ask(
     context = _context(seen, kind, tenant) | {
         "problem": problem,
         "key": new_key(),
-        "seen": seal(seen.sighting),
+        "seen": seen.token,
         "point": LATEST,
     }
     return _dialog(request, frame, context, status)
@@ -84,7 +84,7 @@ def _again(request: HttpRequest, frame: Frame, found: Found, kind: Kind, problem
     context = _context(seen, kind, tenant) | {
         "problem": problem,
         "key": request.POST.get("key") or new_key(),
-        "seen": seal(seen.sighting),
+        "seen": seen.token,
         "point": request.POST.get("point", LATEST),
         "typed": {name: request.POST.get(name, "") for name in ("backup_id", "archive_id", "vault_id", "confirm")},
         "ticked": request.POST.getlist("acknowledge"),

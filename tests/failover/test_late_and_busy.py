@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
@@ -15,6 +16,7 @@ from django.utils import timezone
 
 from drdash.audit.models import Entry
 from drdash.cloud.records import Server
+from drdash.cloud.sessions import origin
 from drdash.cloud.words import ServerStatus
 from drdash.estate import clients
 from drdash.estate.store import store
@@ -32,6 +34,12 @@ POST = ":start_failover_test"
 
 def wish() -> Wish:
     return Wish(kind=Kind.START_TEST, key=uuid4().hex)
+
+
+def looks(*times: float) -> Callable[[], float]:
+    """A clock that shows these times, one a look: as the request begins, before and after its fresh read, then in the
+    last word twice, and once after the claim."""
+    return iter(map(float, times)).__next__
 
 
 def codes(action: Action) -> set[str]:
@@ -70,8 +78,8 @@ def test_an_answer_that_came_too_late_is_kept_for_the_person_who_closes_it(
 def test_a_claim_that_took_too_long_sends_nothing(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server
 ) -> None:
-    clock = iter([0.0, 0.0, 1.0, 1.0, 5.5]).__next__  # the database was slow to commit the claim
-    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
+    # The last look of all: the database was slow to commit the claim, or the host slept.
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=looks(0, 0, 1, 1, 1, 5.5))
     assert (action.state, simulator.posts) == (State.NOT_SENT, [])
     assert action.finished_at is not None
 
@@ -79,9 +87,41 @@ def test_a_claim_that_took_too_long_sends_nothing(
 def test_a_fresh_read_that_took_too_long_sends_nothing(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server
 ) -> None:
-    clock = iter([0.0, 0.0, 5.5]).__next__
-    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=looks(0, 0, 5.5))
     assert (action.state, codes(action), simulator.posts) == (State.REFUSED, {"ReadFailed"}, [])
+
+
+def test_a_connection_that_took_too_long_after_the_read_sends_nothing(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=looks(0, 0, 1, 1, 5.5))
+    assert (action.state, codes(action), simulator.posts) == (State.REFUSED, {"ReadFailed"}, [])
+    assert action.sent_at is None
+
+
+def test_a_sender_that_was_paused_past_the_time_of_its_request_sends_nothing(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=looks(0, 0, 1, 31))
+    assert (action.state, action.sent_at, simulator.posts) == (State.EXPIRED, None, [])
+
+
+def test_without_a_connection_nothing_was_claimed_and_it_was_not_sent(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    client, count = clients.actor(tenant), iter(range(6))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+    def clock() -> float:
+        if next(count) == 2:  # after the read, the cloud's machine goes down
+            client.account = msgspec.structs.replace(client.account, cloud=nobody)
+            client._base = f"{origin(client.account)}/api/dr/v2"
+        return 0.0
+
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
+    assert (action.state, action.sent_at, action.status) == (State.NOT_SENT, None, None)
+    assert "There is no connection" in action.error
 
 
 def test_a_token_that_cannot_be_had_after_the_read_is_asked_for_before_the_claim(
@@ -141,14 +181,14 @@ def test_a_tenant_that_was_disarmed_while_the_cloud_was_read_sends_nothing(
 
 
 @pytest.mark.parametrize("change", [{"armed": False}, {"paused": True}])
-@pytest.mark.parametrize("look", [2, 3])  # at the clock, after the guard was told of the rights
+@pytest.mark.parametrize("look", [3, 4])  # at the clock, after the guard was told of the rights
 def test_a_tenant_that_was_disarmed_after_the_read_sends_nothing_either(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server, change: dict[str, bool], look: int
 ) -> None:
-    looks = iter(range(10))
+    count = iter(range(10))
 
     def clock() -> float:
-        if next(looks) == look:
+        if next(count) == look:
             Tenant.objects.filter(pk=tenant.pk).update(**change)
         return 0.0
 
@@ -176,10 +216,10 @@ def test_a_stop_that_expired_before_its_claim_is_not_sent_and_closes_nothing(
     simulator.advance(60)
     polled()
     asked = Wish(kind=Kind.STOP, key="stop", acknowledge=frozenset({"OurStartUnknown"}))
-    looks = iter(range(4))
+    count = iter(range(6))
 
     def clock() -> float:
-        if next(looks) == 3:  # the last look before the claim: another process has just expired the request
+        if next(count) == 4:  # the last look before the claim: another process has just expired the request
             Action.objects.filter(state=State.REQUESTED).update(state=State.EXPIRED)
         return 0.0
 
@@ -204,10 +244,10 @@ def test_a_refusal_that_came_after_the_request_expired_tells_that_it_expired(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server
 ) -> None:
     simulator.force_server(server.uuid, issues=["NotAllowed"])
-    looks = iter(range(3))
+    count = iter(range(3))
 
     def clock() -> float:
-        if next(looks) == 2:
+        if next(count) == 2:
             Action.objects.update(state=State.EXPIRED)
         return 0.0
 

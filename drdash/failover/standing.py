@@ -1,0 +1,40 @@
+"""What a person and a tenant allow now, not when the page was drawn."""
+
+import msgspec
+from django.contrib.auth.models import User
+
+from drdash.failover.guard import Kind
+from drdash.failover.reasons import Mark, Reason, own
+from drdash.failover.wish import Invalid, Wish
+from drdash.tenants import access
+from drdash.tenants.models import Tenant
+from drdash.tenants.roles import Posture, Role
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """The person's role in the tenant, what may be done there at all, and whether production takes two persons."""
+
+    role: Role
+    posture: Posture
+    two_persons: bool
+
+
+def standing(user: User, tenant: Tenant) -> Standing:
+    """As the database has it at this moment. Raises Invalid without a membership."""
+    reach = access.reach(user)
+    role = reach.role(tenant.pk)
+    if role is None:
+        raise Invalid("You have no access to this tenant any more.")
+    now = reach.tenants[tenant.pk]
+    return Standing(role, now.posture, now.two_persons)
+
+
+def forbidden(wish: Wish, now: Standing) -> Reason | None:
+    """What can never be done by this person, or through this door, is told without asking the cloud."""
+    if not now.role.runs_tests:
+        return own("RoleViewer", Mark.BLOCK)
+    if wish.kind is not Kind.START_PROD:
+        return None
+    if not now.role.runs_production:
+        return own("RoleOperator", Mark.BLOCK)
+    return own(wish.unproven, Mark.BLOCK) if wish.unproven else None
