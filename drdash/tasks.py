@@ -16,7 +16,7 @@ from drdash.cloud.errors import CloudError
 from drdash.estate import breaker, clients, polling
 from drdash.estate.plans import plans
 from drdash.estate.store import StoreAway, store
-from drdash.failover import following
+from drdash.failover import approvals, following
 from drdash.startup import POLLS_AT_ONCE
 from drdash.tenants import partners
 from drdash.tenants.models import Tenant
@@ -32,10 +32,11 @@ VANISHED = timedelta(hours=1)
 
 @app.task(name="drdash.tick")
 def tick() -> None:
-    """Hand out the tenants whose pass is due, and let time speak about the actions that are under way."""
+    """Hand out the tenants whose pass is due, and let time speak about actions and approvals that are under way."""
     now = timezone.now()
     try:
         following.sweep(now)
+        approvals.sweep(now)
         for tenant in hand_out(now):
             poll.apply_async((tenant,), expires=HANDED_OUT.total_seconds())
         for credential in partners.due(now):

@@ -1,0 +1,199 @@
+"""A second admin's word on a production action, where the tenant wants one: asked for, given, and used once.
+
+It holds for what both of them saw: the server, the action, the recovery point, the status and the issues. When one of
+these changes it is void, and so it is when one of the two is no admin any more. The action is made when it may go.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from drdash.audit.record import writing
+from drdash.cloud.records import RecoveryPoint, Server
+from drdash.failover import consents
+from drdash.failover.consents import (
+    LIVES,
+    NotApproved,
+    alive,
+    are_admins,
+    changes,
+    must_hold,
+    rights_lost,
+    settle,
+    sweep,
+)
+from drdash.failover.guard import Kind, Verdict
+from drdash.failover.models import Action, Approval, Consent
+from drdash.failover.reasons import Mark
+from drdash.failover.sighting import Sighting
+from drdash.tenants import access
+from drdash.tenants.models import Tenant
+from drdash.tenants.roles import Role
+
+__all__ = [
+    "NotApproved",
+    "ask",
+    "changes",
+    "decline",
+    "give",
+    "lacks_only_approval",
+    "settle",
+    "sweep",
+    "take",
+    "usable",
+    "waiting_for",
+    "withdraw",
+]
+
+NEEDED = "NeedsApproval"
+SHORTEST = 10
+OVER = {
+    Consent.ASKED: "Nobody approved it yet.",
+    Consent.GIVEN: "It was approved already.",
+    Consent.DECLINED: "It was declined.",
+    Consent.WITHDRAWN: "It was withdrawn.",
+    Consent.VOID: "It is void.",
+    Consent.EXPIRED: "It is too old.",
+    Consent.USED: "It was used already.",
+}
+# The read behind a verdict with one of these did not see server and site: what differs is no difference.
+UNREAD = frozenset({"ReadFailed", "ServerGone", "SiteUnread"})
+
+
+def lacks_only_approval(verdict: Verdict) -> bool:
+    """Whether a second admin's word is all that is missing: then it can be asked for."""
+    return {reason.code for reason in verdict.reasons if reason.mark > Mark.ACKNOWLEDGE} == {NEEDED}
+
+
+def ask(
+    *,
+    user: User,
+    tenant: Tenant,
+    server: Server,
+    kind: Kind,
+    point: RecoveryPoint | None,
+    verdict: Verdict,
+    seen: Sighting,
+    why: str,
+    now: datetime,
+) -> Approval:
+    """Ask the other admins. ``verdict`` and ``seen``: of a fresh read. The same once more is the same approval; another
+    one for the same server and action takes the place of the first. Raises NotApproved.
+    """
+    why, wanted = " ".join(why.split()), msgspec.to_builtins(point)
+    if not lacks_only_approval(verdict):
+        raise NotApproved("More than a second person's word stands against it now, or none is needed. Look again.")
+    if len(why) < SHORTEST:
+        raise NotApproved(f"Write why, in {SHORTEST} characters at least: the second person goes by it.")
+    with writing():
+        if not are_admins(tenant.pk, [user.pk]):
+            raise NotApproved("Only an admin of the tenant starts and stops production, and asks for it.")
+        for earlier in Approval.objects.filter(
+            tenant=tenant, server_uuid=server.key, kind=kind, asked_by_id=user.pk, state__in=list(LIVES)
+        ):
+            if settle(earlier, now).state in LIVES:
+                if earlier.recovery_point == wanted and not changes(earlier, seen):
+                    return earlier
+                consents.move(earlier, LIVES, Consent.WITHDRAWN, now=now, by=user, said="Asked for anew.")
+        return consents.create(
+            user=user,
+            now=now,
+            tenant=tenant,
+            cloud=tenant.credential.cloud,
+            server_uuid=server.key,
+            server_name=server.name[:500],
+            kind=kind.value,
+            recovery_point=wanted,
+            seen=msgspec.to_builtins(seen, order="deterministic"),
+            why=why,
+        )
+
+
+def give(approval: Approval, *, by: User, said: str, verdict: Verdict, seen: Sighting, now: datetime) -> None:
+    """The second admin's yes. ``verdict`` and ``seen``: of a fresh read of their own. When that is not what the first
+    one saw, it is void instead. Raises NotApproved.
+    """
+    consents.must_answer(approval, by)
+    if settle(approval, now).state != Consent.ASKED:
+        raise NotApproved(f"It waits for nobody. {OVER[Consent(approval.state)]}")
+    standing = {one.code: one.message for one in verdict.reasons if one.mark > Mark.ACKNOWLEDGE and one.code != NEEDED}
+    if not standing.keys() & UNREAD:
+        must_hold(approval, seen, now)
+    if standing:
+        raise NotApproved(f"It could not go now, so it is not approved: {' '.join(standing.values())}")
+    if not consents.move(approval, [Consent.ASKED], Consent.GIVEN, now=now, by=by, said=" ".join(said.split())):
+        raise NotApproved(f"Somebody was faster. {OVER[Consent(approval.state)]}")
+
+
+def decline(approval: Approval, *, by: User, said: str, now: datetime) -> None:
+    """Another admin's no, with words; it also takes back a yes that was not used yet. Raises NotApproved."""
+    said = " ".join(said.split())
+    if len(said) < SHORTEST:
+        raise NotApproved(f"Write why not, in {SHORTEST} characters at least: who asked has only this.")
+    if not consents.move(settle(approval, now), LIVES, Consent.DECLINED, now=now, by=by, said=said):
+        raise NotApproved(f"There is nothing to decline any more. {OVER[Consent(approval.state)]}")
+
+
+def withdraw(approval: Approval, *, by: User, now: datetime) -> None:
+    """Who asked does not want it any more. Raises NotApproved."""
+    if by.pk != approval.asked_by_id:
+        raise NotApproved("Only who asked for it withdraws it. Another admin declines it.")
+    if not consents.move(settle(approval, now), LIVES, Consent.WITHDRAWN, now=now, by=by):
+        raise NotApproved(f"There is nothing to withdraw any more. {OVER[Consent(approval.state)]}")
+
+
+def usable(
+    pk: int,
+    *,
+    user: User,
+    tenant: Tenant,
+    server: Server,
+    kind: Kind,
+    point: RecoveryPoint | None,
+    seen: Sighting | None,
+    now: datetime,
+) -> tuple[Approval | None, str]:
+    """The approval if it lets exactly this go now, else None and why not. ``seen``: of the fresh read; None when server
+    or site could not be read. What was approved and is so no more is void from then on.
+    """
+    approval = Approval.objects.filter(pk=pk, tenant=tenant).first()
+    wanted = (user.pk, server.key, tenant.credential.cloud, str(kind), msgspec.to_builtins(point))
+    if approval is None or wanted != _bound(approval):
+        return None, "The approval is for something else. Ask for one for just this."
+    if settle(approval, now).state != Consent.GIVEN:
+        return None, f"The approval does not hold. {OVER[Consent(approval.state)]}"
+    try:
+        if seen is not None:
+            must_hold(approval, seen, now)
+    except NotApproved as void:
+        return None, str(void)
+    return approval, ""
+
+
+def take(pk: int, action: Action, *, now: datetime | None = None) -> bool:
+    """Use the approval up for the action, in the caller's transaction; False when it does not let it go any more."""
+    now = now or timezone.now()
+    approval = Approval.objects.filter(pk=pk, tenant_id=action.tenant_id, state=Consent.GIVEN).first()
+    wanted = (action.user_id, action.server_uuid, action.cloud, str(action.kind), action.recovery_point)
+    if approval is None or wanted != _bound(approval) or not alive(approval, now) or rights_lost(approval):
+        return False
+    if not consents.move(approval, [Consent.GIVEN], Consent.USED, now=now, by=action.user, action=action):
+        return False
+    Action.objects.filter(pk=action.pk).update(approval=approval)
+    return True
+
+
+def waiting_for(user: User, now: datetime) -> list[Approval]:
+    """What others asked for and this person may answer, the oldest first."""
+    roles = access.roles_of([user.pk])[user.pk]
+    mine = [tenant for tenant, role in roles.items() if role is Role.ADMIN]
+    asked = Approval.objects.filter(state=Consent.ASKED, tenant__in=mine, expires_at__gt=now).exclude(asked_by=user)
+    return list(asked.select_related("tenant", "asked_by").order_by("pk"))
+
+
+def _bound(approval: Approval) -> tuple[int, str, str, str, Any]:
+    """What it is bound to, apart from what was seen."""
+    return approval.asked_by_id, approval.server_uuid, approval.cloud, approval.kind, approval.recovery_point
