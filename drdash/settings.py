@@ -153,6 +153,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 INSTALLED_APPS = [
+    "drdash.web",  # first: its drf_create_token is taken, which the audit knows of
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -167,7 +168,6 @@ INSTALLED_APPS = [
     "drdash.audit",
     "drdash.tenants",
     "drdash.failover",
-    "drdash.web",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -11,13 +11,16 @@ from django.contrib.auth.models import Group, User
 from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
+from rest_framework.authtoken.admin import TokenAdmin as TokenAdmin  # registered now, and taken out below
 from rest_framework.authtoken.models import TokenProxy
 
 from drdash.audit import record
 from drdash.audit.models import Entry
 from drdash.failover.models import Action
 from drdash.tenants.models import Credential, Membership, Tenant
+from drdash.web import tokens
 from drdash.web.signing_in import ThrottledAdmin
+from drdash.web.tenants import user_of
 
 if TYPE_CHECKING:
     Inline = admin.TabularInline[Any, Any]
@@ -67,6 +70,15 @@ class PersonAdmin(Audited, PeopleAdmin):
     """People, with what they may do where."""
 
     inlines = (Memberships,)
+    actions = ("revoke_tokens",)
+
+    @admin.action(description="Revoke their API tokens", permissions=["keep"])
+    def revoke_tokens(self, request: HttpRequest, queryset: models.QuerySet[User]) -> None:
+        revoked = sum(tokens.revoke(user, by=user_of(request)) for user in queryset)
+        self.message_user(request, f"Revoked: {revoked} of {queryset.count()}.")
+
+    def has_keep_permission(self, request: HttpRequest) -> bool:
+        return user_of(request).is_superuser
 
 
 class ReadOnly(ModelAdmin):

@@ -1,4 +1,4 @@
-"""Signing in and out, and changing one's password. Each is in the audit, through whichever door it was done."""
+"""Signing in and out, one's password, and API tokens. Each is in the audit, through whichever door it was done."""
 
 from typing import Any
 
@@ -8,15 +8,21 @@ from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse_lazy
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
 
 from drdash.audit.record import write, writing
-from drdash.web import proving
-from drdash.web.signing_in import SIGNED_IN, NewPassword, Throttled, told_of
+from drdash.tenants import access
+from drdash.web import proving, tokens
+from drdash.web.frame import frame_of
+from drdash.web.signing_in import SIGNED_IN, WRONG, NewPassword, Throttled, told_of
+from drdash.web.tenants import one_kept, user_of
 
 login = never_cache(
     auth.LoginView.as_view(
@@ -28,7 +34,7 @@ logout = auth.LogoutView.as_view()
 
 @method_decorator(never_cache, name="dispatch")
 class Password(auth.PasswordChangeView):
-    """Change one's own password; other sessions of it end."""
+    """One's account: change the password, which ends other sessions and, unless it is kept, the API token."""
 
     template_name = "people/password.html"
     form_class = NewPassword
@@ -37,11 +43,51 @@ class Password(auth.PasswordChangeView):
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "request": self.request}
 
+    def get_context_data(self, **more: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**more), "token": tokens.held_by(user_of(self.request))}
+
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
-        messages.success(self.request, "Your password is changed. Other sessions of yours have ended.")
         with writing():
             write(by=form.user, verb="changed their password", at=timezone.now())
-            return super().form_valid(form)
+            revoked = "keep_token" not in self.request.POST and tokens.revoke(form.user, by=form.user)
+            changed = super().form_valid(form)
+        also = " Your API token is revoked." if revoked else ""
+        messages.success(self.request, f"Your password is changed. Other sessions of yours have ended.{also}")
+        return changed
+
+
+@require_POST
+def revoke_token(request: HttpRequest) -> HttpResponse:
+    """One's own API token goes."""
+    if tokens.revoke(user_of(request), by=user_of(request)):
+        messages.success(request, "Your API token is revoked.")
+    return redirect("password")
+
+
+@sensitive_post_parameters("password")
+@require_POST
+def member_token(request: HttpRequest, pk: int, user: int, deed: str) -> HttpResponse:
+    """Let a member's token run production in a tenant, take that back, or revoke it."""
+    tenant = one_kept(request, frame_of(request).reach, pk)
+    whose = get_object_or_404(User, pk=user)
+    if deed not in {"allow", "take-back", "revoke"} or access.reach(whose).role(pk) is None:
+        raise Http404
+    by, name = user_of(request), whose.get_username()
+    if deed == "take-back":
+        tokens.take_back(whose, tenant, by=by)
+        messages.success(request, f"{name}'s token runs no production here any more.")
+    elif deed == "revoke":
+        tokens.revoke(whose, by=by, tenant=tenant)
+        messages.success(request, f"{name}'s token is revoked.")
+    elif not proving.proven(request) and not proving.prove(request, request.POST.get("password", "")):
+        messages.error(request, f"{WRONG} Nothing was allowed.")
+    else:
+        try:
+            tokens.allow(whose, tenant, mark=request.POST.get("mark", ""), by=by)
+            messages.success(request, f"{name}'s token may run production of {tenant.name}.")
+        except tokens.Gone as problem:
+            messages.error(request, str(problem))
+    return redirect(f"{reverse('tenant', args=[pk])}#tokens")
 
 
 @receiver(user_logged_in)

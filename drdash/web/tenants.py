@@ -24,7 +24,7 @@ from drdash.tenants import keeping
 from drdash.tenants.access import Denied, Reach
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
-from drdash.web import tenantcards
+from drdash.web import proving, tenantcards, tokens
 from drdash.web.frame import frame_of, page, unkept, wants_part
 from drdash.web.pauses import pauses_of
 from drdash.web.tenantcards import TenantCard, credential_card, tenant_card
@@ -86,6 +86,8 @@ def tenant(request: HttpRequest, pk: int) -> HttpResponse:
         "reading": credential_card(one.credential),
         "acting": credential_card(one.acting) if one.acting else None,
         "people": _people(people),
+        "tokens": tokens.held_in(one),
+        "proven": proving.proven(request),
         "entries": Entry.objects.filter(tenant=one.pk, action=None)[:TOLD],
     }
     return page(request, "tenants/one.html", context, frame=frame)
