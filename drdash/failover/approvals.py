@@ -107,7 +107,7 @@ def ask(
             server_name=server.name[:500],
             kind=kind.value,
             recovery_point=wanted,
-            seen=msgspec.to_builtins(seen, order="deterministic"),
+            seen=msgspec.to_builtins(msgspec.structs.replace(seen, nonce=""), order="deterministic"),
             why=why,
         )
 

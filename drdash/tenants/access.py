@@ -68,6 +68,12 @@ def roles_of(users: Collection[int]) -> dict[int, dict[int, Role]]:
     return roles
 
 
+def count_admins(tenant: Tenant) -> int:
+    """How many people are admins of the tenant now."""
+    members = Membership.objects.filter(Q(tenant=tenant) | Q(tenant=None)).values_list("user_id", flat=True)
+    return sum(roles.get(tenant.pk) is Role.ADMIN for roles in roles_of(set(members)).values())
+
+
 def must_keep(by: User | None) -> None:
     """Only superusers keep credentials and tenants: connect, replace, take off. Raises Denied.
 

@@ -15,6 +15,8 @@ __all__ = [
     "act_through",
     "act_through_none",
     "arm",
+    "ask_one_person",
+    "ask_two_persons",
     "disarm",
     "drop",
     "others_with",
@@ -43,6 +45,25 @@ def arm(tenant: Tenant, *, by: User | None) -> None:
 def disarm(tenant: Tenant, *, by: User | None) -> None:
     """It is only watched until it is armed. Raises access.Denied."""
     _set(tenant, by, "disarmed", armed=False)
+
+
+def ask_two_persons(tenant: Tenant, *, by: User | None) -> None:
+    """Production needs a second admin's word from now on. Raises access.Denied, and Refusal while there is no second
+    admin to give it.
+    """
+    access.must_administer(by, tenant)
+    if not tenant.two_persons and access.count_admins(tenant) < 2:
+        raise Refusal(f"{tenant.name} has no second admin: nobody could approve anything. Make one first.")
+    _set(tenant, by, "asks for two persons", two_persons=True)
+
+
+def ask_one_person(tenant: Tenant, *, by: User | None) -> None:
+    """One admin's word is enough again. That is a superuser's to say, who could as well make a second admin: for an
+    admin it would be the way round. Raises access.Denied.
+    """
+    if by is not None and not (by.is_active and by.is_superuser):
+        raise access.Denied("Only a superuser lets one admin alone start and stop production again.")
+    _set(tenant, by, "asks for one person", two_persons=False)
 
 
 def take_off(tenant: Tenant, *, by: User | None) -> None:

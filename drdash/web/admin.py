@@ -16,7 +16,7 @@ from rest_framework.authtoken.models import TokenProxy
 
 from drdash.audit import record
 from drdash.audit.models import Entry
-from drdash.failover.models import Action
+from drdash.failover.models import Action, Approval
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.web import tokens
 from drdash.web.signing_in import ThrottledAdmin
@@ -98,12 +98,12 @@ class ReadOnly(ModelAdmin):
 class TenantAdmin(Audited, ModelAdmin):
     """Tenants: renamed or switched off here; the pages for admins do the rest. What was taken off is not here."""
 
-    list_display = ("name", "credential", "enabled", "paused", "armed")
-    list_filter = ("enabled", "paused", "armed")
+    list_display = ("name", "credential", "enabled", "paused", "armed", "two_persons")
+    list_filter = ("enabled", "paused", "armed", "two_persons")
     list_select_related = ("credential",)
     search_fields = ("name", "uuid")
-    fields = ("name", "uuid", "credential", "acting", "paused", "armed", "vanished_at", "enabled")
-    readonly_fields = ("uuid", "credential", "acting", "paused", "armed", "vanished_at")
+    fields = ("name", "uuid", "credential", "acting", "paused", "armed", "two_persons", "vanished_at", "enabled")
+    readonly_fields = ("uuid", "credential", "acting", "paused", "armed", "two_persons", "vanished_at")
     inlines = (Memberships,)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Tenant]:
@@ -143,6 +143,16 @@ class ActionAdmin(ReadOnly):
     list_filter = ("state", "kind", "production")
     search_fields = ("server_name", "server_uuid", "task_uuid")
     list_select_related = ("tenant", "user")
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnly):
+    """What second admins were asked for, and said."""
+
+    list_display = ("id", "kind", "server_name", "tenant", "asked_by", "state", "answered_by", "asked_at")
+    list_filter = ("state", "kind")
+    search_fields = ("server_name", "server_uuid")
+    list_select_related = ("tenant", "asked_by", "answered_by")
 
 
 @admin.register(Entry)

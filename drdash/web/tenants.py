@@ -20,8 +20,9 @@ from drdash.estate.aside import aside
 from drdash.estate.replica import replica
 from drdash.estate.store import StoreAway, store
 from drdash.failover.guard import PRODUCTION, TESTS
-from drdash.tenants import keeping
+from drdash.tenants import access, keeping
 from drdash.tenants.access import Denied, Reach
+from drdash.tenants.checking import Refusal
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
 from drdash.web import proving, tenantcards, tokens
@@ -36,7 +37,10 @@ DEEDS: dict[str, tuple[Callable[..., object], str]] = {
     "resume": (keeping.resume, "Resumed"),
     "arm": (keeping.arm, "Armed"),
     "disarm": (keeping.disarm, "Only watched from now on"),
+    "two-persons": (keeping.ask_two_persons, "Production takes two persons from now on"),
+    "one-person": (keeping.ask_one_person, "Production takes one person from now on"),
 }
+MANY = ("pause", "resume", "arm", "disarm")
 OFFERS = {
     "pause": (
         "Pause",
@@ -45,6 +49,11 @@ OFFERS = {
     "resume": ("Resume", "It is read again, and what its armed state allows can be started and stopped again."),
     "arm": ("Arm", "Its operators and admins may then start and stop failovers from here."),
     "disarm": ("Watch only", "It is read as before, but nothing can be started or stopped until an admin arms it."),
+    "two-persons": (
+        "Ask for two persons",
+        "Production is then started and stopped only when a second admin approves just that. A superuser ends this.",
+    ),
+    "one-person": ("Ask for one person", "An admin then starts and stops production alone."),
 }
 
 
@@ -77,12 +86,15 @@ def tenant(request: HttpRequest, pk: int) -> HttpResponse:
     frame = frame_of(request)
     one = one_kept(request, frame.reach, pk)
     [card] = cards_of([one], keeps=True)
-    do_pause, do_arm = "resume" if one.paused else "pause", "disarm" if one.armed else "arm"
+    deeds = ["resume" if one.paused else "pause", "disarm" if one.armed else "arm"]
+    if not one.two_persons or user_of(request).is_superuser:
+        deeds.append("one-person" if one.two_persons else "two-persons")
     people = Membership.objects.filter(Q(tenant=one) | Q(tenant=None), user__is_active=True).select_related("user")
     context = {
         "card": card,
         "within": one.pk in frame.reach.tenants,
-        "offers": [(do, *OFFERS[do]) for do in (do_pause, do_arm)],
+        "admins": access.count_admins(one),
+        "offers": [(do, *OFFERS[do]) for do in deeds],
         "reading": credential_card(one.credential),
         "acting": credential_card(one.acting) if one.acting else None,
         "people": _people(people),
@@ -95,13 +107,16 @@ def tenant(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def do(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
-    """Pause, resume, arm or disarm one tenant."""
+    """Pause, resume, arm or disarm one tenant; or say how many persons production takes there."""
     if deed not in DEEDS:
         raise Http404
     one = one_kept(request, frame_of(request).reach, pk)
     act, done = DEEDS[deed]
-    _carry_out(request, act, one)
-    messages.success(request, f"{one.name}: {done.lower()}.")
+    try:
+        _carry_out(request, act, one)
+        messages.success(request, f"{one.name}: {done.lower()}.")
+    except Refusal as problem:
+        messages.error(request, str(problem))
     return redirect("tenant", pk)
 
 
@@ -182,7 +197,7 @@ def cards_of(listed: Sequence[Tenant], *, keeps: bool) -> list[TenantCard]:
 
 
 def _do_many(request: HttpRequest, found: Sequence[TenantCard], given: dict[str, str]) -> HttpResponse:
-    if (deed := request.POST.get("do", "")) not in DEEDS:
+    if (deed := request.POST.get("do", "")) not in MANY:
         raise Http404
     ticked = set(request.POST.getlist("tenant"))
     everything = request.POST.get("which") == "all"

@@ -16,6 +16,7 @@ from drdash.tenants.access import Denied
 from drdash.tenants.accounts import shelf_of
 from drdash.tenants.connect import Refusal, connect
 from drdash.tenants.models import Credential, KeptToken, Membership, Tenant
+from drdash.tenants.roles import Role
 from tests.tenants.casts import connected, customers, partner, root
 
 __all__ = ["partner", "root"]
@@ -62,6 +63,39 @@ def test_nobody_else_does(tenant: Tenant, bob: User, victor: User, charlie: User
     for deed in deeds:
         deed(tenant, by=root)
     assert [username for username, _ in verbs(tenant)] == ["root"] * 4
+
+
+def test_an_admin_asks_for_two_persons_and_only_a_superuser_ends_it(
+    tenant: Tenant, alice: User, bob: User, victor: User, charlie: User, root: User
+) -> None:
+    for person in (bob, victor, charlie):
+        with pytest.raises(Denied, match="admin of the tenant"):
+            keeping.ask_two_persons(tenant, by=person)
+    with pytest.raises(Refusal, match="no second admin"):
+        keeping.ask_two_persons(tenant, by=alice)
+    assert not Tenant.objects.get(pk=tenant.pk).two_persons
+    everywhere = User.objects.create_user("everywhere")
+    Membership.objects.create(user=everywhere, tenant=None, role=Role.ADMIN)
+    keeping.ask_two_persons(tenant, by=alice)
+    keeping.ask_two_persons(tenant, by=alice)
+    assert Tenant.objects.get(pk=tenant.pk).two_persons is tenant.two_persons is True
+    for person in (alice, everywhere, bob, victor, charlie):
+        with pytest.raises(Denied, match="superuser"):
+            keeping.ask_one_person(tenant, by=person)
+    keeping.ask_one_person(tenant, by=root)
+    assert not Tenant.objects.get(pk=tenant.pk).two_persons
+    assert verbs(tenant) == [("alice", "asks for two persons"), ("root", "asks for one person")]
+
+
+def test_who_is_disabled_or_has_another_role_here_is_no_second_admin(tenant: Tenant, alice: User) -> None:
+    everywhere = User.objects.create_user("everywhere")
+    Membership.objects.create(user=everywhere, tenant=None, role=Role.ADMIN)
+    assert access.count_admins(tenant) == 2
+    here = Membership.objects.create(user=everywhere, tenant=tenant, role=Role.VIEWER)
+    assert access.count_admins(tenant) == 1
+    here.delete()
+    User.objects.filter(pk=everywhere.pk).update(is_active=False)
+    assert access.count_admins(tenant) == 1
 
 
 OF_SUPERUSERS: list[Deed] = [

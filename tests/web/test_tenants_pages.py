@@ -88,6 +88,26 @@ def test_who_is_no_admin_changes_nothing(acme: Tenant, person: Cast, name: str) 
     assert not done()
 
 
+def test_two_persons_are_asked_for_by_an_admin_and_ended_by_a_superuser(acme: Tenant, person: Cast) -> None:
+    alice, path = person("alice"), f"/tenants/{acme.pk}/"
+    assert "no second admin" in alice.follow(f"{path}two-persons/")
+    dora = User.objects.create_user("dora")
+    Membership.objects.create(user=dora, tenant=acme, role=Role.ADMIN)
+    assert alice.send(f"{path}one-person/")[0] == 403
+    page = alice.follow(f"{path}two-persons/")
+    assert "Production takes two persons here" in page
+    assert "one-person" not in page
+    for name in ("alice", "bob", "victor", "dora"):
+        assert person(name).send(f"{path}one-person/")[0] == 403
+    assert person("charlie").send(f"{path}one-person/")[0] == 404
+    assert alice.send("/tenants/", do="one-person", which="all")[0] == 404
+    acme.refresh_from_db()
+    assert acme.two_persons
+    User.objects.filter(pk=dora.pk).update(is_active=False)
+    assert "There is no second admin" in alice.open(path)
+    assert "Production takes two persons here" not in person("root").follow(f"{path}one-person/")
+
+
 def test_only_who_keeps_tenants_is_shown_the_way_to_them(acme: Tenant, person: Cast) -> None:
     publish(acme.pk, server())
     for name, shown in {"root": True, "alice": True, "bob": False, "victor": False}.items():
