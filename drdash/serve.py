@@ -9,12 +9,14 @@ import uvicorn
 from django.conf import settings
 
 from drdash.asgi import application
+from drdash.failover import running
 from drdash.web.live import hub
 
 
 class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams first: uvicorn waits for open responses, and a stream would go on for minutes."""
+        running.end()
         await hub.stop()
         cut_off(self.server_state.connections)
         await super().shutdown(sockets)

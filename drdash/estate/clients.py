@@ -69,6 +69,13 @@ class Clients:
             hold, bar = self._hold(credential.pk, tenant.pk), self._bar(credential)
         return Way(credential.cloud, client, hold, bar, credential.by_tenant, credential.changed_at)
 
+    def left(self, tenant: Tenant) -> float:
+        """For how many seconds the cloud wants nothing of what reads the tenant or acts for it; 0 or less: it may be
+        asked."""
+        with self._lock:
+            holds = [self._hold(pk, tenant.pk) for pk in {tenant.credential_id, tenant.acting_id} if pk is not None]
+        return max(hold.left() for hold in holds)
+
     def forget(self) -> None:
         """Begin anew, without a token or a wait."""
         with self._lock:
@@ -106,4 +113,4 @@ class Clients:
 
 
 own = Clients()
-reader, actor, forget = own.reader, own.actor, own.forget
+reader, actor, left, forget = own.reader, own.actor, own.left, own.forget

@@ -74,10 +74,15 @@ OWN_REASONS: dict[str, tuple[str, Remedy]] = {
     "NotAcknowledged": ("Acknowledge what stands against it first.", Remedy.FIX),
     "NotConfirmed": ("This counts as production: type the server's name to confirm.", Remedy.FIX),
     "Changed": ("Something changed since you looked. Look again.", Remedy.WAIT),
+    "OtherKind": ("Here it is of the other kind: production and tests are never in one batch.", Remedy.ASK),
+    "NoPoint": ("No recovery point before that time is known.", Remedy.ASK),
     "OurActionOpen": ("An action sent from here is not finished.", Remedy.WAIT),
     "OurStartUnknown": ("The outcome of a start sent from here is unknown. A person has to look.", Remedy.ASK),
     "OurStopUnknown": ("The outcome of a stop sent from here is unknown. A person has to look.", Remedy.ASK),
 }
+
+# What only says that the action makes no sense now: no waiting and no fixing leads there.
+POINTLESS = frozenset({"NothingToStop", "TestRunning", "ProductionRunning"})
 
 START_ONLY = ("Quota", "Subscription", "ServerNotLicensed", "BaseDrTest", "CloudConnection")
 

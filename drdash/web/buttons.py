@@ -8,12 +8,9 @@ from django.urls import reverse
 from drdash.cloud.records import Server, Site
 from drdash.cloud.words import ServerStatus, ServerType
 from drdash.failover.guard import PRODUCTION, Kind, OwnState, Sight, Verdict, judge
-from drdash.failover.reasons import Mark, Reason
+from drdash.failover.reasons import POINTLESS, Mark, Reason
 from drdash.tenants.roles import Posture, Role
 from drdash.web.wording import KIND, REMEDY, Look, verb
-
-# What only says that the action makes no sense now: a row leaves the button out, the server's page says why.
-POINTLESS = frozenset({"NothingToStop", "TestRunning", "ProductionRunning"})
 
 
 class ShownReason(msgspec.Struct, frozen=True):
