@@ -16,4 +16,5 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["drdash"])
 app.conf.beat_schedule = {
     "tick": {"task": "drdash.tick", "schedule": 1.0, "options": {"expires": 1.0}},
+    "prune": {"task": "drdash.prune", "schedule": 3600.0, "options": {"expires": 600.0}},
 }

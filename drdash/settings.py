@@ -167,6 +167,7 @@ INSTALLED_APPS = [
     "csp",
     "drdash.audit",
     "drdash.tenants",
+    "drdash.estate",
     "drdash.failover",
 ]
 MIDDLEWARE = [

@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 
 from drdash.celery import app
 from drdash.cloud.errors import CloudError
-from drdash.estate import breaker, clients, polling
+from drdash.estate import breaker, clients, history, polling
 from drdash.estate.plans import plans
 from drdash.estate.store import StoreAway, store
 from drdash.failover import approvals, following
@@ -76,6 +76,15 @@ def poll(tenant_id: int) -> None:
     """One pass over one tenant."""
     try:
         one_pass(tenant_id, pause=time.sleep)
+    finally:
+        connection.close()
+
+
+@app.task(name="drdash.prune")
+def prune() -> None:
+    """Forget what is kept for a while only."""
+    try:
+        history.prune(timezone.now())
     finally:
         connection.close()
 

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from functools import cache
 
+from django.db import connection
+
 from drdash.estate.store import StoreAway
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ def _run(works: "queue.Queue[Callable[[], object]]") -> None:
             except StoreAway as away:
                 log.debug("%s", away)
             finally:
+                connection.close()  # there are more threads than a database has connections
                 works.task_done()
     finally:
         # What nobody foresaw ends this thread, with its traceback in the log, and not the work of the others.

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from drdash.cloud.client import Patience
 from drdash.cloud.errors import CloudError, NotUnderstood, TooManyRequests, WrongCredential
+from drdash.estate import history
 from drdash.estate.breaker import THE_CLOUDS
 from drdash.estate.clients import Way
 from drdash.estate.plans import plans
@@ -82,7 +83,7 @@ def hurry(tenant: int, now: datetime) -> None:
 
 def take(tenant: int, read: Read, *, now: Now) -> None:
     """Publish what a fresh read of one server brought, like a pass of that server alone. Raises StoreAway."""
-    _publish(tenant, lambda estate: merge_part(estate, read, version=next_version(estate.version, now())))
+    _publish(tenant, lambda estate: merge_part(estate, read, version=next_version(estate.version, now())), read=read)
 
 
 def fail(tenant: int, error: Exception, *, now: Now) -> None:
@@ -174,7 +175,7 @@ def _whole(estate: Estate, way: Way, now: Now, pause: Pause, jitter: float) -> t
         )
         return merged or (current, Change())
 
-    return _publish(estate.tenant, merge, first=estate), read
+    return _publish(estate.tenant, merge, first=estate, read=read), read
 
 
 def _barred(error: CloudError, way: Way) -> timedelta | None:
@@ -218,7 +219,7 @@ def _part(estate: Estate, way: Way, watched: Collection[str], now: Now) -> tuple
     def merge(current: Estate) -> tuple[Estate, Change]:
         return merge_part(current, read, version=next_version(current.version, now()))
 
-    return _publish(estate.tenant, merge, first=estate), read
+    return _publish(estate.tenant, merge, first=estate, read=read), read
 
 
 def _fail(estate: Estate, error: Exception, now: Now, *, barred: timedelta | None = None) -> Estate:
@@ -248,12 +249,17 @@ def _waiting(estate: Estate, until: datetime) -> Estate:
     return _publish(estate.tenant, merge, first=estate)
 
 
-def _publish(tenant: int, merge: Merge, *, first: Estate | None = None) -> Estate:
-    """Merge into what is stored, again if someone else published meanwhile; the estate as it then is."""
+def _publish(tenant: int, merge: Merge, *, first: Estate | None = None, read: Read | None = None) -> Estate:
+    """Merge into what is stored, again if someone else published meanwhile; the estate as it then is. What a ``read``
+    changed goes into the history, once it is published."""
     current = first or store().load(tenant, known=replica().known(tenant))
     while True:
         merged, change = merge(current)
-        if merged is current or store().publish(current, merged, change):
+        if merged is current:
+            return merged
+        if store().publish(current, merged, change):
+            if read is not None:
+                history.note(current, merged, change, at=read.started)
             return merged
         current = store().load(tenant)
 

@@ -1,0 +1,47 @@
+"""What reads saw change on servers, kept in the database: Redis is a cache, and forgets."""
+
+import logging
+from datetime import datetime, timedelta
+
+import msgspec
+from django.db import Error
+from django.db.models import Count
+
+from drdash.estate.changes import differences
+from drdash.estate.models import LONGEST_UUID, Moment
+from drdash.estate.snapshot import Change, Estate
+
+log = logging.getLogger(__name__)
+
+KEPT = timedelta(days=90)
+MOST = 500
+
+
+def note(old: Estate, new: Estate, change: Change, *, at: datetime) -> None:
+    """Write down what a read that began ``at`` changed: in one go, and nothing where nothing did. Of a first look
+    nothing is told, as all would be new. A database that is away costs these lines, and not the read.
+    """
+    if old.health.as_of is None:
+        return
+    moments = []
+    for key in sorted(change.changed_servers):
+        changes = differences(old.servers.get(key), new.servers[key])
+        if changes and len(key) <= LONGEST_UUID and "\0" not in key:
+            told = msgspec.to_builtins(changes)
+            moments.append(Moment(tenant_id=new.tenant, server_uuid=key, at=at, changes=told))
+    if not moments:
+        return
+    try:
+        Moment.objects.bulk_create(moments)
+    except Error as error:
+        log.warning("Tenant %s: what changed was not written down: %s", new.tenant, error)
+
+
+def prune(now: datetime) -> None:
+    """Forget what is older than KEPT, and of a server all but its newest MOST."""
+    Moment.objects.filter(at__lt=now - KEPT).delete()
+    servers = Moment.objects.order_by().values_list("tenant_id", "server_uuid")
+    for tenant, server, _ in servers.annotate(moments=Count("id")).filter(moments__gt=MOST):
+        of_it = Moment.objects.filter(tenant_id=tenant, server_uuid=server)
+        for last in of_it.values_list("at", flat=True)[MOST - 1 : MOST]:
+            of_it.filter(at__lt=last).delete()
