@@ -40,6 +40,8 @@ __all__ = [
     "decline",
     "give",
     "lacks_only_approval",
+    "lifted",
+    "open_one",
     "settle",
     "sweep",
     "take",
@@ -66,6 +68,12 @@ UNREAD = frozenset({"ReadFailed", "ServerGone", "SiteUnread"})
 def lacks_only_approval(verdict: Verdict) -> bool:
     """Whether a second admin's word is all that is missing: then it can be asked for."""
     return {reason.code for reason in verdict.reasons if reason.mark > Mark.ACKNOWLEDGE} == {NEEDED}
+
+
+def lifted(verdict: Verdict) -> Verdict:
+    """The verdict as it is with a second admin's word."""
+    reasons = tuple(reason for reason in verdict.reasons if reason.code != NEEDED)
+    return msgspec.structs.replace(verdict, reasons=reasons)
 
 
 def ask(
@@ -184,6 +192,12 @@ def take(pk: int, action: Action, *, now: datetime | None = None) -> bool:
         return False
     Action.objects.filter(pk=action.pk).update(approval=approval)
     return True
+
+
+def open_one(*, user: User, tenant: Tenant, server: Server, kind: Kind, now: datetime) -> Approval | None:
+    """What this person asked for on the server and may still get or use."""
+    asked = Approval.objects.filter(tenant=tenant, server_uuid=server.key, kind=kind, asked_by_id=user.pk)
+    return next((one for one in asked.filter(state__in=list(LIVES)) if settle(one, now).state in LIVES), None)
 
 
 def waiting_for(user: User, now: datetime) -> list[Approval]:

@@ -103,6 +103,7 @@ def page(
         "now": timezone.now(),
         "store_away": not replica().reachable,
         "keeps": request.user.is_superuser or Role.ADMIN in frame.reach.roles.values(),
+        "approves": any(tenant.two_persons for tenant in frame.reach.tenants.values()),
         "news": news.told() if request.user.is_superuser else [],
         "audit_alarm": mirror().look(),
         "stream": f"/events/?{urlencode({'topics': ','.join(topics)})}",

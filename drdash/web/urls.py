@@ -1,6 +1,7 @@
 from django.urls import include, path
 
 from drdash.web import (
+    approvals,
     connecting,
     credentials,
     customers,
@@ -33,6 +34,9 @@ urlpatterns = [
     path("actions/<int:pk>/", journal.action, name="action"),
     path("actions/<int:pk>/task/", progress.of_action, name="action_task"),
     path("actions/<int:pk>/close/", journal.close, name="close"),
+    path("approvals/", approvals.listed, name="approvals"),
+    path("approvals/<int:pk>/", approvals.approval, name="approval"),
+    path("approvals/<int:pk>/<str:deed>/", approvals.answer, name="approval-do"),
     path("audit/", ledger.audit, name="audit"),
     path("audit/export/<str:kind>/", ledger.export, name="audit-export"),
     path("tenants/", tenants.tenants, name="tenants"),

@@ -10,7 +10,7 @@ import msgspec
 
 from drdash.cloud.words import OpenEnum, Readiness, Rel, ServerStatus, Severity, SiteStatus, VmStatus
 from drdash.failover.guard import PRODUCTION, TESTS, Kind
-from drdash.failover.models import State
+from drdash.failover.models import Consent, State
 from drdash.failover.reasons import Remedy
 
 
@@ -119,6 +119,24 @@ STATE_MEANS: dict[str, str] = {
     State.NOT_SENT: "The cloud could not be reached. Nothing was sent.",
     State.UNKNOWN: "The cloud may or may not have taken it. It is not sent again: a person has to look there.",
     State.CLOSED: "Its outcome stayed unknown; it no longer counts as open.",
+}
+CONSENT: dict[str, Look] = {
+    Consent.ASKED: Look("Waits for a second admin", "moving", "wait"),
+    Consent.GIVEN: Look("Approved", "good", "good"),
+    Consent.DECLINED: Look("Declined", "warn", "blocked"),
+    Consent.WITHDRAWN: Look("Withdrawn", "still", "off"),
+    Consent.VOID: Look("Void", "warn", "blocked"),
+    Consent.EXPIRED: Look("Expired", "still", "off"),
+    Consent.USED: Look("Used", "still", "on"),
+}
+CONSENT_MEANS: dict[str, str] = {
+    Consent.ASKED: "Nothing is sent yet. Another admin of the tenant has to approve it first.",
+    Consent.GIVEN: "Nothing is sent yet. Who asked may go on now, once, as long as nothing changes.",
+    Consent.DECLINED: "Nothing was sent.",
+    Consent.WITHDRAWN: "Who asked did not want it any more. Nothing was sent.",
+    Consent.VOID: "What it was asked or given for is so no more. Nothing was sent.",
+    Consent.EXPIRED: "It was not answered, or not used, in time. Nothing was sent.",
+    Consent.USED: "It let one action go.",
 }
 REMEDY: dict[str, Look] = {
     Remedy.WAIT: Look("Wait", "moving", "wait"),

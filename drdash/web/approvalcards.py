@@ -1,0 +1,127 @@
+"""What an approval's row and page show: what was asked, by whom and why, what was seen then and what is now. Pure."""
+
+from datetime import datetime
+
+import msgspec
+from django.urls import reverse
+
+from drdash.failover.consents import LIVES, seen_then
+from drdash.failover.guard import Kind
+from drdash.failover.models import Approval
+from drdash.failover.sighting import Sighting
+from drdash.web.actioncards import action_url, recovery_point
+from drdash.web.buttons import dialog_url, server_url
+from drdash.web.wording import (
+    CONSENT,
+    CONSENT_MEANS,
+    SERVER_STATUS,
+    SEVERITY,
+    UNSAID,
+    Look,
+    action_name,
+    look_of,
+    rel_words,
+)
+
+NONE = Look("None", "still", "off")
+NOT_THERE = Look("Not there", "still", "off")
+
+
+class ApprovalCard(msgspec.Struct, frozen=True):
+    """An approval as its row and its page show it."""
+
+    id: int
+    url: str
+    name: str
+    server_name: str
+    server_url: str
+    dialog_url: str
+    tenant_name: str
+    state: Look
+    means: str
+    open: bool
+    by: str
+    asked_at: datetime
+    expires_at: datetime
+    answered_by: str
+    answered_at: datetime | None
+    said: str
+    why: str
+    point: str
+    action_url: str
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One thing as it was when it was asked for, and as it is; ``now`` None: nobody looked."""
+
+    what: str
+    then: Look
+    now: Look | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether it changed."""
+        return self.now is not None and self.now != self.then
+
+
+def approval_url(approval: Approval) -> str:
+    """The approval's page."""
+    return reverse("approval", args=[approval.pk])
+
+
+def approval_card(approval: Approval) -> ApprovalCard:
+    """The card of an approval; its ``tenant``, people and ``action`` must be loaded."""
+    used = getattr(approval, "action", None)
+    return ApprovalCard(
+        id=approval.pk,
+        url=approval_url(approval),
+        name=action_name(approval.kind, production=True),
+        server_name=approval.server_name or approval.server_uuid,
+        server_url=server_url(approval.server_uuid),
+        dialog_url=dialog_url(approval.server_uuid, approval.kind),
+        tenant_name=approval.tenant.name,
+        state=look_of(CONSENT, approval.state),
+        means=CONSENT_MEANS.get(approval.state, ""),
+        open=approval.state in LIVES,
+        by=approval.asked_by.get_username(),
+        asked_at=approval.asked_at,
+        expires_at=approval.expires_at,
+        answered_by=approval.answered_by.get_username() if approval.answered_by else "",
+        answered_at=approval.answered_at,
+        said=approval.said,
+        why=approval.why,
+        point="" if approval.kind == Kind.STOP else recovery_point(approval.recovery_point),
+        action_url=action_url(used) if used else "",
+    )
+
+
+def lines(approval: Approval, now: Sighting | None) -> tuple[Line, ...]:
+    """What was seen when it was asked for, beside what is seen now; nothing when it cannot be read any more."""
+    then = seen_then(approval)
+    if then is None:
+        return ()
+    found = []
+    if now and now.name != then.name:
+        found.append(Line("Server", _word(then.name), _word(now.name)))
+    if now and now.site != then.site:
+        found.append(Line("Site", _word(then.site), _word(now.site)))
+    found.append(
+        Line("Status", look_of(SERVER_STATUS, then.status), look_of(SERVER_STATUS, now.status) if now else None)
+    )
+    issues = sorted({(code, link) for code, _, link in then.issues | (now.issues if now else frozenset())})
+    found += [Line(_about(*one), _severity(then, *one), _severity(now, *one) if now else None) for one in issues]
+    return tuple(found if issues else [*found, Line("Issues", NONE, NONE if now else None)])
+
+
+def _word(text: str) -> Look:
+    return Look(text, "still", "ask") if text else UNSAID
+
+
+def _about(code: str, link: str) -> str:
+    about = "of the site" if link == "site" else rel_words(link) if link else ""
+    return f"{code or 'An unnamed issue'}{f' ({about})' if about else ''}"
+
+
+def _severity(seen: Sighting, code: str, link: str) -> Look:
+    told = sorted(severity for one, severity, where in seen.issues if (one, where) == (code, link))
+    return look_of(SEVERITY, told[0]) if told else NOT_THERE

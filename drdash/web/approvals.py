@@ -1,0 +1,161 @@
+"""The pages on which a second admin's word is waited for, given, declined and taken back."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from drdash.failover import actions, approvals
+from drdash.failover.actions import Preview
+from drdash.failover.approvals import NotApproved
+from drdash.failover.consents import LIVES
+from drdash.failover.guard import Kind
+from drdash.failover.models import Approval, Consent
+from drdash.failover.reasons import Mark
+from drdash.web import finding, proving
+from drdash.web.approvalcards import approval_card, approval_url, lines
+from drdash.web.buttons import shown_reason
+from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
+from drdash.web.journal import paged
+from drdash.web.tenants import user_of
+
+LONGEST = 2000
+LOADED = ("tenant__credential", "asked_by", "answered_by", "action")
+
+
+@require_safe
+def listed(request: HttpRequest) -> HttpResponse:
+    """What waits for the reader, what they asked for, and what was asked for before, the newest first."""
+    frame, user, now = frame_of(request), user_of(request), timezone.now()
+    approvals.sweep(now)
+    every = frame.reach.only(Approval.objects.select_related(*LOADED))
+    waiting = every.filter(pk__in=[one.pk for one in approvals.waiting_for(user, now)]).order_by("pk")
+    mine = every.filter(asked_by=user, state__in=list(LIVES))
+    shown = [*waiting, *mine]
+    context = paged(request, every.exclude(pk__in=[one.pk for one in shown]), reverse("approvals"), {})
+    context |= {
+        "groups": [
+            ("Waits for your word", [approval_card(one) for one in waiting]),
+            ("You asked for", [approval_card(one) for one in mine]),
+            ("Others and earlier ones", [approval_card(one) for one in context["shown"]]),
+        ],
+        "have": digest([context["url"], *((one.pk, one.state) for one in [*shown, *context["shown"]])]),
+    }
+    if wants_part(request, "results"):
+        return part(request, "approvals/_results.html", context)
+    return page(request, "approvals/page.html", context, frame=frame)
+
+
+@require_safe
+def approval(request: HttpRequest, pk: int) -> HttpResponse:
+    """One approval. Whoever may answer it sees the server as the cloud tells it at this moment."""
+    frame = frame_of(request)
+    found = _found(frame, pk)
+    if wants_part(request, "panel"):
+        context = _state(request, found)
+        same = request.GET.get("have") == context["have"]
+        return HttpResponse(status=204) if same else part(request, "approvals/_panel.html", context)
+    return _one(request, frame, found)
+
+
+@sensitive_post_parameters()
+@require_POST
+def answer(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
+    """Approve, decline or withdraw."""
+    if deed not in _DEEDS:
+        raise Http404
+    frame = frame_of(request)
+    found = _found(frame, pk)
+    said = request.POST.get("said", "").replace("\0", "")[:LONGEST]
+    try:
+        _DEEDS[deed](request, frame, found, said)
+    except NotApproved as problem:
+        return _one(request, frame, _found(frame, pk), problem=str(problem), said=said, deed=deed)
+    return redirect(approval_url(found))
+
+
+def _give(request: HttpRequest, frame: Frame, found: Approval, said: str) -> None:
+    _admins_only(frame, found)
+    password = request.POST.get("password", "")
+    if password and not proving.prove(request, password):
+        raise NotApproved("That password is wrong, or a wrong one came too often. Nothing is approved.")
+    if not proving.proven(request):
+        raise NotApproved("Type your password: your sign-in is older than 5 minutes. Nothing is approved.")
+    seen = _preview(request, frame, found)
+    if seen is None:
+        raise NotApproved("The server is not among those that were last seen. Nothing is approved.")
+    user, now = user_of(request), timezone.now()
+    approvals.give(found, by=user, said=said, verdict=seen.verdict, seen=seen.sighting, now=now)
+    messages.success(request, f"You approved it. {found.asked_by.get_username()} can go on now.")
+
+
+def _decline(request: HttpRequest, frame: Frame, found: Approval, said: str) -> None:
+    _admins_only(frame, found)
+    approvals.decline(found, by=user_of(request), said=said, now=timezone.now())
+
+
+def _withdraw(request: HttpRequest, frame: Frame, found: Approval, said: str) -> None:
+    if found.asked_by_id != request.user.pk:
+        raise PermissionDenied
+    approvals.withdraw(found, by=user_of(request), now=timezone.now())
+
+
+_DEEDS = {"give": _give, "decline": _decline, "withdraw": _withdraw}
+
+
+def _one(request: HttpRequest, frame: Frame, found: Approval, **tried: str) -> HttpResponse:
+    context: dict[str, Any] = {**_state(request, found), **tried}
+    admin = frame.role(found.tenant_id).runs_production
+    context["declines"] = admin and not context["mine"] and context["card"].open
+    context["gives"] = context["declines"] and found.state == Consent.ASKED
+    seen = _preview(request, frame, found) if context["gives"] else None
+    context["lines"] = lines(found, seen.sighting if seen else None)
+    context["looked"] = seen is not None
+    if seen:
+        reasons = approvals.lifted(seen.verdict).reasons
+        context |= {
+            "differs": any(line.differs for line in context["lines"]) or not context["lines"],
+            "blocking": [shown_reason(one) for one in reasons if one.mark > Mark.ACKNOWLEDGE],
+            "nods": [shown_reason(one) for one in reasons if one.mark is Mark.ACKNOWLEDGE],
+            "proven": proving.proven(request),
+        }
+    return page(request, "approvals/one.html", context, frame=frame, status=409 if tried else 200)
+
+
+def _state(request: HttpRequest, found: Approval) -> dict[str, Any]:
+    """What is shown of the approval itself, without a look at the cloud."""
+    mine = found.asked_by_id == request.user.pk
+    return {
+        "card": approval_card(found),
+        "mine": mine,
+        "goes_on": mine and found.state == Consent.GIVEN,
+        "have": digest([found.pk, found.state, found.expires_at]),
+    }
+
+
+def _found(frame: Frame, pk: int) -> Approval:
+    """The approval as it is now, if it is within reach."""
+    found = frame.reach.only(Approval.objects.select_related(*LOADED).filter(pk=pk)).first()
+    if found is None:
+        raise Http404
+    return approvals.settle(found, timezone.now())
+
+
+def _preview(request: HttpRequest, frame: Frame, found: Approval) -> Preview | None:
+    """What the cloud tells the reader of the server at this moment; None: it is not known here."""
+    known = finding.one({found.tenant_id: frame.estates[found.tenant_id]}, found.server_uuid)
+    if known is None:
+        return None
+    tenant = frame.reach.tenants[found.tenant_id]
+    return actions.preview(user=user_of(request), tenant=tenant, server=known.server, kind=Kind(found.kind))
+
+
+def _admins_only(frame: Frame, found: Approval) -> None:
+    if not frame.role(found.tenant_id).runs_production:
+        raise PermissionDenied
