@@ -12,24 +12,23 @@ from uuid import uuid4
 
 import msgspec
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
-from drdash.audit.record import writing
 from drdash.clock import boot_seconds
-from drdash.cloud.client import body_of
 from drdash.cloud.records import Server, Site
 from drdash.estate import polling
 from drdash.estate.aside import aside
 from drdash.estate.clients import actor
 from drdash.estate.fresh import Fresh
-from drdash.failover import following, outcomes, senders
+from drdash.failover import approvals, following, outcomes, senders
+from drdash.failover.claiming import claim, refuse
 from drdash.failover.guard import Kind, Verdict, is_production, judge
 from drdash.failover.looking import FRESH_SECONDS, look, sight_in, usable, without_token
-from drdash.failover.models import Action, State
+from drdash.failover.models import Action, Approval
 from drdash.failover.ours import live_actions, open_action, own_state
 from drdash.failover.reasons import Mark, Reason, own
-from drdash.failover.record import create, move
+from drdash.failover.record import create
 from drdash.failover.sighting import Sighting, differences, seal, sight_of
 from drdash.failover.standing import Standing, forbidden, standing
 from drdash.failover.wish import Invalid, Wish, check, digest, names_it
@@ -63,10 +62,6 @@ class TooMany(Exception):
     """As many actions as this process takes are under way; nothing was recorded or sent. Try again."""
 
 
-class _Shifted(Exception):
-    """What the guard was told of the rights is true no more."""
-
-
 class Preview(msgspec.Struct, frozen=True):
     """What a fresh read shows before anyone decides. ``server`` is the fresh one where it could be read; ``token`` is
     the sealed sighting, for the form of this one dialog."""
@@ -92,8 +87,7 @@ def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind, approved:
         fresh = Fresh(timezone.now(), problem="Too many are being looked at just now: try again in a moment.")
     ours = open_action(tenant, server)
     shown = fresh.server or server
-    seen = sight_of(user=user.pk, tenant=tenant.pk, kind=kind, server=shown, site=fresh.site, role=now.role)
-    seen = msgspec.structs.replace(seen, nonce=uuid4().hex)
+    seen = msgspec.structs.replace(_seen(kind, fresh, server, user, tenant, now), nonce=uuid4().hex)
     return Preview(
         verdict=_judged(kind, fresh, server, now, ours, approved=approved),
         server=shown,
@@ -144,7 +138,7 @@ def request(
                 return earlier, False
             raise
         if never:
-            _refuse(action, [never])
+            refuse(action, [never])
         else:
             _carry_out(action, user, tenant, server, wish, begun, clock)
         return action, True
@@ -175,11 +169,12 @@ def _carry_out(
         since = read  # what is decided without a read holds as long as what is decided with one
     now = standing(user, tenant)
     ours = open_action(tenant, known)
-    verdict = _judged(wish.kind, fresh, known, now, ours, approved=False)
-    reasons = [*_stopped(wish, verdict, fresh, known, user, tenant, now), *verdict.reasons]
+    approval, lacking = _approved(wish, fresh, known, user, tenant, now)
+    verdict = _judged(wish.kind, fresh, known, now, ours, approved=approval is not None)
+    reasons = [*lacking, *_stopped(wish, verdict, fresh, known, user, tenant, now), *verdict.reasons]
     over = Mark.GLASS if wish.glass else Mark.ACKNOWLEDGE
     if any(reason.mark > over for reason in reasons) or client is None:
-        _refuse(action, reasons)
+        refuse(action, reasons)
         return
 
     def go() -> bool:
@@ -187,11 +182,20 @@ def _carry_out(
         if clock() - begun > following.REQUEST_SECONDS:
             following.expire(action, timezone.now())
             return False
-        if clock() - since > FRESH_SECONDS:
+        if (at := clock()) - since > FRESH_SECONDS:
             words = f"The cloud took over {FRESH_SECONDS:.0f} s to be reached after its state was read."
-            _refuse(action, [own("ReadFailed", Mark.BLOCK, message=words)])
+            refuse(action, [own("ReadFailed", Mark.BLOCK, message=words)])
             return False
-        if not _claim(action, wish, verdict, ours, still=lambda: standing(user, tenant) == now):
+        claimed = claim(
+            action,
+            wish,
+            verdict,
+            ours=ours,
+            approval=approval,
+            still=lambda: standing(user, tenant) == now,
+            sent_boot=at,
+        )
+        if not claimed:
             return False
         if clock() - since > FRESH_SECONDS:
             outcomes.leave(action, "The claim took so long that what was read of the server may be true no more.")
@@ -207,6 +211,32 @@ def _carry_out(
 def _judged(kind: Kind, fresh: Fresh, known: Server, now: Standing, ours: Action | None, *, approved: bool) -> Verdict:
     sight, unapproved = sight_in(fresh, known), now.two_persons and not approved
     return judge(kind, sight, role=now.role, posture=now.posture, ours=own_state(ours), unapproved=unapproved)
+
+
+def _approved(
+    wish: Wish, fresh: Fresh, known: Server, user: User, tenant: Tenant, now: Standing
+) -> tuple[Approval | None, list[Reason]]:
+    """The second admin's word, where one is needed and holds; and why the one that was brought does not."""
+    if wish.approval is None or not now.two_persons:
+        return None, []
+    read = fresh.server is not None and not fresh.site_unread
+    approval, why = approvals.usable(
+        wish.approval,
+        user=user,
+        tenant=tenant,
+        server=fresh.server or known,
+        kind=wish.kind,
+        point=wish.recovery_point,
+        seen=_seen(wish.kind, fresh, known, user, tenant, now) if read else None,
+        now=timezone.now(),
+    )
+    lacking = [] if approval or wish.glass else [own("NeedsApproval", Mark.BLOCK, message=why)]
+    return approval, lacking
+
+
+def _seen(kind: Kind, fresh: Fresh, known: Server, user: User, tenant: Tenant, now: Standing) -> Sighting:
+    shown = fresh.server or known
+    return sight_of(user=user.pk, tenant=tenant.pk, kind=kind, server=shown, site=fresh.site, role=now.role)
 
 
 def _stopped(
@@ -229,56 +259,10 @@ def _stopped(
     if verdict.production and wish.confirm.strip() != shown.name.strip():
         found.append(own("NotConfirmed", Mark.BLOCK))
     if wish.seen is not None:
-        seen = sight_of(user=user.pk, tenant=tenant.pk, kind=wish.kind, server=shown, site=fresh.site, role=now.role)
+        seen = _seen(wish.kind, fresh, known, user, tenant, now)
         if changed := differences(wish.seen, seen):
             found.append(own("Changed", Mark.BLOCK, message=f"Since you looked, {'; '.join(changed)}. Look again."))
     return found
-
-
-def _claim(action: Action, wish: Wish, verdict: Verdict, ours: Action | None, *, still: Callable[[], bool]) -> bool:
-    """Take the server for this action, committed; False: refused, as another action took it meanwhile, or as the
-    rights are no longer (``still``) those that the guard was told.
-    """
-    glass = " ".join(wish.glass.split()) if verdict.breakable else ""
-    over = f"Broke the glass: {glass} It goes over {', '.join(verdict.glass)}. " if glass else ""
-    try:
-        with writing(durable=True):
-            if not still():
-                raise _Shifted
-            now = timezone.now()
-            if ours is not None:
-                # Only what goes over an unknown outcome gets past the guard here: a stop, or who broke the glass.
-                detail = f"Superseded by the action {action.pk}."
-                move(ours, [State.UNKNOWN], State.CLOSED, now=now, finished_at=now, detail=detail)
-            claimed = move(
-                action,
-                [State.REQUESTED],
-                State.SENDING,
-                now=now,
-                sent_at=now,
-                production=verdict.production,
-                reasons=[msgspec.to_builtins(reason) for reason in verdict.reasons],
-                body=body_of(wish.recovery_point).decode(),
-                glass=glass,
-                detail=f"{over}Acknowledged: {', '.join(sorted(wish.acknowledge)) or 'nothing'}.",
-            )
-            transaction.set_rollback(not claimed)
-    except IntegrityError:
-        action.refresh_from_db()
-        _refuse(action, [own("OurActionOpen", Mark.BLOCK)])
-        return False
-    except _Shifted:
-        words = "Your role, or what may be done in this tenant, changed meanwhile. Look again."
-        _refuse(action, [own("Changed", Mark.BLOCK, message=words)])
-        return False
-    return claimed
-
-
-def _refuse(action: Action, reasons: list[Reason]) -> None:
-    ordered = sorted(reasons, key=lambda reason: -reason.mark)
-    now, error = timezone.now(), " ".join(dict.fromkeys(r.message for r in ordered if r.mark > Mark.ACKNOWLEDGE))
-    listed = [msgspec.to_builtins(reason) for reason in ordered]
-    move(action, [State.REQUESTED], State.REFUSED, now=now, finished_at=now, reasons=listed, error=error, detail=error)
 
 
 def _earlier(user: User, wish: Wish, content: str) -> Action | None:
