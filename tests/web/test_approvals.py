@@ -213,10 +213,10 @@ def test_the_page_that_waits_is_told_without_a_word_to_the_cloud(
 ) -> None:
     approval, client = ask(), of(alice)
     page = text(client, at(approval))
-    part = {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "panel"}
+    part: dict[str, Any] = {"HTTP_HX_REQUEST": "true", "HTTP_HX_TARGET": "panel"}
     have = page.split("?have=")[1].split('"')[0]
     simulator.forget_requests()
-    assert client.get(f"{at(approval)}?have={have}", **part).status_code == 204  # type: ignore[arg-type]
+    assert client.get(f"{at(approval)}?have={have}", **part).status_code == 204
     seen = preview(user=dora, tenant=approval.tenant, server=_server(approval), kind=Kind.START_PROD)
     approvals.give(approval, by=dora, said="", verdict=seen.verdict, seen=seen.sighting, now=timezone.now())
     simulator.forget_requests()
