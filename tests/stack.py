@@ -23,6 +23,7 @@ from drdash.tasks import one_pass
 from drdash.tenants import connect as connecting
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Posture, Role
+from drdash.web import people as people  # from the first sign-in on, each is noted
 
 Poll = Callable[[], Estate]
 

@@ -14,10 +14,6 @@ VALID_SECONDS = 120
 _SALT = "drdash.sighting"
 
 
-class Expired(Exception):
-    """The sealed sighting is not ours, not for this, or too old: open the dialog again."""
-
-
 class Sighting(msgspec.Struct, frozen=True):
     """What bears on the decision. ``issues``: (code, severity, link) of the server's and the site's issues.
     ``nonce``: of the one dialog that shows it; a wish from there has it as its key, so that it is good for one."""
@@ -32,6 +28,15 @@ class Sighting(msgspec.Struct, frozen=True):
     role: Role
     issues: frozenset[tuple[str, str, str]]
     nonce: str = ""
+
+
+class Expired(Exception):
+    """The sealed sighting is not ours, not for this, or too old: open the dialog again. ``seen``: what it held, where
+    it is only too old."""
+
+    def __init__(self, words: str, seen: Sighting | None = None) -> None:
+        super().__init__(words)
+        self.seen = seen
 
 
 def sight_of(*, user: int, tenant: int, kind: Kind, server: Server, site: Site | None, role: Role) -> Sighting:
@@ -75,12 +80,17 @@ def seal(sighting: Sighting) -> str:
 def unseal(text: str, *, user: int, kind: Kind, server: str) -> Sighting:
     """The sighting back. Raises Expired when it is forged, older than 120 s, or of something else."""
     try:
-        plain: Any = signing.loads(text, salt=_SALT, max_age=VALID_SECONDS)
+        plain: Any = signing.loads(text, salt=_SALT)
         sighting = msgspec.convert(plain, Sighting)
     except (signing.BadSignature, msgspec.ValidationError, ValueError) as error:
-        raise Expired("This dialog is too old. Open it again to see the current state.") from error
+        raise Expired("Nothing was sent: the dialog cannot be read back. This is a new one.") from error
     if (sighting.user, sighting.kind, sighting.server) != (user, kind, server):
-        raise Expired("This dialog was opened for something else. Open it again.")
+        raise Expired("Nothing was sent: the dialog was opened for something else. This is a new one.")
+    try:
+        signing.loads(text, salt=_SALT, max_age=VALID_SECONDS)
+    except signing.SignatureExpired as error:
+        words = f"Nothing was sent: the dialog was older than {VALID_SECONDS} s. This is how it is now."
+        raise Expired(words, sighting) from error
     return sighting
 
 

@@ -8,33 +8,24 @@ from django.contrib.auth.models import User
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.exceptions import NotFound, ParseError
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 
-from drdash.cloud.records import RecoveryPoint
 from drdash.estate.replica import replica
-from drdash.failover import actions, models
-from drdash.failover.actions import Invalid, KeyReused, TooMany, Wish
-from drdash.failover.models import State
-from drdash.failover.reasons import Mark, own
-from drdash.failover.sighting import Sighting, sight_of
+from drdash.failover import models
 from drdash.web import api_answers, api_lists, finding
 from drdash.web.api_schema import StructExtension as StructExtension  # known to the schema once it is imported
 from drdash.web.api_shapes import (
     Action,
     ActionPage,
-    NewAction,
     OneServer,
     OneSite,
     Problem,
-    Refusal,
     ServerPage,
     SitePage,
 )
-from drdash.web.api_view import ApiView, Away, body_of
-from drdash.web.dialogs import ROLE_REASONS
+from drdash.web.api_view import ApiView, Away
 from drdash.web.finding import Found
 from drdash.web.frame import Frame, frame_of
 
@@ -53,7 +44,7 @@ class Servers(ApiView):
     )
     def get(self, request: Request) -> Response:
         """The servers of every tenant within your reach, by name."""
-        frame = _frame(request)
+        frame = frame_for(request)
         wanted, part = api_lists.wanted(request.query_params), api_lists.Part.of(request.query_params)
         found = finding.find(frame.estates, wanted, is_blocked=frame.is_blocked)
         asked = [estate for pk, estate in frame.estates.items() if not wanted.tenant or wanted.tenant == str(pk)]
@@ -74,8 +65,8 @@ class Server(ApiView):
     )
     def get(self, request: Request, uuid: str) -> Response:
         """One server, and which actions on it are open to you."""
-        frame = _frame(request)
-        found = _found(frame, uuid)
+        frame = frame_for(request)
+        found = server_within(frame, uuid)
         return Response({**_server(frame, found), "estate": api_answers.estate_state(found.estate)})
 
 
@@ -85,7 +76,7 @@ class Sites(ApiView):
     )
     def get(self, request: Request) -> Response:
         """The sites of every tenant within your reach."""
-        estates = _frame(request).estates.values()
+        estates = frame_for(request).estates.values()
         found = [(estate, seen) for estate in estates for _, seen in sorted(estate.sites.items())]
         return Response(
             api_lists.page(
@@ -102,7 +93,7 @@ class Site(ApiView):
     @extend_schema(operation_id="get_site", parameters=[UUID], responses={200: OneSite, **NO_SUCH, **ANONYMOUS, **AWAY})
     def get(self, request: Request, uuid: str) -> Response:
         """One site."""
-        for estate in _frame(request).estates.values():
+        for estate in frame_for(request).estates.values():
             if seen := estate.sites.get(uuid.lower()):
                 return Response({**api_answers.site(estate, seen), "estate": api_answers.estate_state(estate)})
         raise _no_such("site")
@@ -114,7 +105,7 @@ class Actions(ApiView):
     )
     def get(self, request: Request) -> Response:
         """The actions of every tenant within your reach, newest first."""
-        frame = _frame(request)
+        frame = frame_for(request)
         found = frame.reach.only(models.Action.objects.select_related("user").order_by("-id"))
         return Response(
             api_lists.page(
@@ -131,61 +122,13 @@ class OneAction(ApiView):
     @extend_schema(operation_id="get_action", responses={200: Action, **NO_SUCH, **ANONYMOUS})
     def get(self, request: Request, pk: int) -> Response:
         """One action, as far as it got."""
-        frame = _frame(request)
+        frame = frame_for(request)
         found = frame.reach.only(models.Action.objects.select_related("user")).filter(pk=pk).first()
         if found is None:
             raise NotFound(
                 "There is no such action within your reach. The list at /api/v1/actions/ shows those there are."
             )
         return Response(api_answers.action(found, frame.estates))
-
-
-class ServerActions(ApiView):
-    @extend_schema(
-        operation_id="act",
-        parameters=[UUID],
-        request=NewAction,
-        responses={
-            200: OpenApiResponse(Action, "The same key again: the action that it made, as it is by now."),
-            201: OpenApiResponse(Action, "The action was carried out; its state tells what came of it."),
-            400: OpenApiResponse(Problem, "The wish itself is wrong; nothing was sent."),
-            **ANONYMOUS,
-            403: OpenApiResponse(Refusal, "Your role may not do this; nothing was sent."),
-            409: OpenApiResponse(Refusal, "Something stands against it; nothing was sent."),
-            413: OpenApiResponse(Problem, "The body is too large."),
-            415: OpenApiResponse(Problem, "The body is not JSON."),
-            503: OpenApiResponse(Problem, "Too much at once, or what was last seen is not at hand; nothing was sent."),
-            **NO_SUCH,
-        },
-    )
-    def post(self, request: Request, uuid: str) -> Response:
-        """Start or stop a failover, now: a fresh read of the cloud decides, and at most one request is sent to it."""
-        frame = _frame(request)
-        found = _found(frame, uuid)
-        asked = body_of(request, NewAction)
-        user, tenant = _user(request), frame.reach.tenants[found.estate.tenant]
-        seen = None
-        if isinstance(asked.seen, int) and not _is_repeat(user, asked):
-            seen = _sighting(user, frame, found, asked, asked.seen)
-            if seen is None:
-                changed = own("Changed", Mark.BLOCK)
-                return Response(Refusal(changed.message, api_answers.why([changed])), status=409)
-        try:
-            action, created = actions.request(user=user, tenant=tenant, server=found.server, wish=_wish(asked, seen))
-        except Invalid as problem:
-            raise ParseError(str(problem)) from problem
-        except KeyReused as problem:
-            return Response(Refusal(str(problem)), status=409)
-        except TooMany as problem:
-            return Response(Problem(str(problem)), status=503, headers={"Retry-After": "1"})
-        if created and action.state == State.REFUSED and action.status is None:
-            forbidden = any(reason["code"] in ROLE_REASONS for reason in action.reasons)
-            return Response(api_answers.refusal(action, frame.estates), status=403 if forbidden else 409)
-        return Response(
-            api_answers.action(action, frame.estates),
-            status=201 if created else 200,
-            headers={"Location": reverse("api:action", args=[action.pk])},
-        )
 
 
 class Schema(ApiView):
@@ -209,16 +152,19 @@ def _schema() -> msgspec.Raw:
     return msgspec.Raw(OpenApiJsonRenderer().render(schema, renderer_context={}))
 
 
-def _frame(request: Request) -> Frame:
+def frame_for(request: Request) -> Frame:
+    """What the person who asks may see, as it is now."""
     return frame_of(request._request)
 
 
-def _user(request: Request) -> User:
+def person(request: Request) -> User:
+    """Who asks, by session or token."""
     assert isinstance(request.user, User)  # noqa: S101 - IsAuthenticated sees to it
     return request.user
 
 
-def _found(frame: Frame, uuid: str) -> Found:
+def server_within(frame: Frame, uuid: str) -> Found:
+    """The server, if it is within reach. Raises what becomes a 404, or a 503 when nobody can say."""
     if found := finding.one(frame.estates, uuid):
         return found
     raise _no_such("server")
@@ -236,38 +182,6 @@ def _server(frame: Frame, found: Found) -> dict[str, Any]:
     return api_answers.server(
         found,
         role=frame.role(tenant),
-        posture=frame.reach.tenants[tenant].posture,
+        tenant=frame.reach.tenants[tenant],
         ours=frame.live.get((tenant, found.key)),
-    )
-
-
-def _wish(asked: NewAction, seen: Sighting | None) -> Wish:
-    point = asked.recovery_point
-    return Wish(
-        kind=asked.action,
-        key=asked.idempotency_key,
-        recovery_point=None if not point else RecoveryPoint(point.backup_id, point.archive_id, point.vault_id),
-        acknowledge=frozenset(asked.acknowledge),
-        confirm=asked.confirm,
-        seen=seen,
-    )
-
-
-def _is_repeat(user: User, asked: NewAction) -> bool:
-    """A repeat is answered with what it did before, though that has changed what there is to see."""
-    return models.Action.objects.filter(user=user, idempotency_key=asked.idempotency_key).exists()
-
-
-def _sighting(user: User, frame: Frame, found: Found, asked: NewAction, version: int) -> Sighting | None:
-    """What was seen at that version of the estate; None when the server or its site has changed since."""
-    site = found.estate.sites.get(found.server.site_key)
-    if found.seen.version > version or (site is not None and site.version > version):
-        return None
-    return sight_of(
-        user=user.pk,
-        tenant=found.estate.tenant,
-        kind=asked.action,
-        server=found.server,
-        site=site.record if site else None,
-        role=frame.role(found.estate.tenant),
     )

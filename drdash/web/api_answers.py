@@ -14,18 +14,31 @@ from drdash.failover.actions import own_state
 from drdash.failover.guard import Kind, Sight, Verdict, judge
 from drdash.failover.models import State
 from drdash.failover.reasons import Reason, Remedy
-from drdash.tenants.roles import Posture, Role
+from drdash.tenants.models import Tenant
+from drdash.tenants.roles import Role
 from drdash.web.api_shapes import Action, EstateState, Offer, Offers, Refusal, Why
 from drdash.web.finding import Found
 
 STORE_AWAY = "Redis does not answer: this is what was last seen, and nothing newer can be."
 
 
-def server(found: Found, *, role: Role, posture: Posture, ours: models.Action | None) -> dict[str, Any]:
+def server(found: Found, *, role: Role, tenant: Tenant, ours: models.Action | None) -> dict[str, Any]:
     """A server with the cloud's own fields; where the cloud uses a name of ours, ours wins."""
     missing = found.seen.missing_since is not None
     sight = Sight(None) if missing else Sight(found.server, found.site)
-    offers = {kind.value: _offer(judge(kind, sight, role=role, posture=posture, ours=own_state(ours))) for kind in Kind}
+    offers = {
+        kind.value: _offer(
+            judge(
+                kind,
+                sight,
+                role=role,
+                posture=tenant.posture,
+                ours=own_state(ours),
+                unapproved=tenant.two_persons,
+            )
+        )
+        for kind in Kind
+    }
     return {**_item(found.estate, found.seen), "actions": Offers(**offers)}
 
 
@@ -86,7 +99,9 @@ def _item(estate: Estate, seen: Seen[Any]) -> dict[str, Any]:
 
 
 def _offer(verdict: Verdict) -> Offer:
-    # Breaking the glass is not offered yet: what it would open is blocked.
     return Offer(
-        allowed=verdict.allowed, break_glass=False, reasons=why(verdict.reasons), acknowledge=verdict.acknowledge
+        allowed=verdict.allowed,
+        break_glass=verdict.breakable,
+        reasons=why(verdict.reasons),
+        acknowledge=verdict.acknowledge,
     )

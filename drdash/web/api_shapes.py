@@ -13,6 +13,7 @@ from drdash.web.api_cloud import CloudServer, CloudSite, Moment
 # PostgreSQL takes no NUL in a text.
 Code = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
 StateName = Annotated[str, Meta(extra_json_schema={"enum": [state.value for state in State]})]
+Password = Annotated[str, Meta(min_length=1, max_length=4096, extra_json_schema={"format": "password"})]
 PointId = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[a-zA-Z0-9@-]+$")]
 
 
@@ -152,13 +153,24 @@ class PointWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vault_id: PointId
 
 
+class BreakGlass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Going over what is not known, or stands against a start of production: where the offer says `break_glass`. The
+    reason is told to everyone of the tenant, and stays in the audit.
+    """
+
+    reason: Annotated[str, Meta(min_length=20, max_length=2000, pattern=r"^[^\x00]*$")]
+    password: Password
+
+
 class NewAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An action to carry out now.
 
     `recovery_point`: left out, the latest is used; a stop takes none. `acknowledge`: every code that the offer asks
     for. `confirm`: the server's name, where it counts as production. `idempotency_key`: the same key with the same
     content is the same action, however often it is sent. `seen`: the estate's version that you decided on; what has
-    changed for the worse since then stops the action.
+    changed for the worse since then stops the action. `password`: yours, for production from a session whose sign-in is
+    older than 5 minutes; a token needs the right to production instead, which an admin gives to it. `break_glass`: for
+    a start of production alone, and always with your password.
     """
 
     action: Kind
@@ -167,3 +179,5 @@ class NewAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     acknowledge: Annotated[list[Code], Meta(max_length=100)] = []
     confirm: Annotated[str, Meta(max_length=1000)] = ""
     seen: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    password: Password | UnsetType = UNSET
+    break_glass: BreakGlass | UnsetType = UNSET

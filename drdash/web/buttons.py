@@ -12,6 +12,8 @@ from drdash.failover.reasons import POINTLESS, Mark, Reason
 from drdash.tenants.roles import Posture, Role
 from drdash.web.wording import KIND, REMEDY, Look, verb
 
+BY_GLASS, BY_TWO = "Blocked; an admin may break the glass.", "A second admin has to approve it."
+
 
 class ShownReason(msgspec.Struct, frozen=True):
     """A reason in words. ``prefix`` names the action where it does not hold for all."""
@@ -24,7 +26,9 @@ class ShownReason(msgspec.Struct, frozen=True):
 
 
 class Button(msgspec.Struct, frozen=True):
-    """One action as offered: free, or disabled with its reasons. ``caution``: what it asks a nod for."""
+    """One action as offered: free, or disabled with its reasons. ``caution``: what it asks a nod for. ``asks``: what
+    its dialog can still do about a block, in words: break the glass, or ask a second admin.
+    """
 
     kind: str
     label: str
@@ -34,6 +38,12 @@ class Button(msgspec.Struct, frozen=True):
     reasons: tuple[ShownReason, ...]
     caution: tuple[ShownReason, ...]
     pointless: bool
+    asks: str = ""
+
+    @property
+    def opens(self) -> bool:
+        """Whether it leads to the dialog."""
+        return self.allowed or bool(self.asks)
 
 
 def server_url(uuid: str) -> str:
@@ -61,10 +71,13 @@ def never(kind: Kind, server: Server, role: Role) -> bool:
     return kind is Kind.START_PROD or production
 
 
-def buttons(server: Server, site: Site | None, *, role: Role, posture: Posture, ours: OwnState) -> tuple[Button, ...]:
+def buttons(
+    server: Server, site: Site | None, *, role: Role, posture: Posture, ours: OwnState, two_persons: bool = False
+) -> tuple[Button, ...]:
     """The actions that the role may ever do on the server, with what blocks them now."""
+    sight = Sight(server, site)
     return tuple(
-        _button(judge(kind, Sight(server, site), role=role, posture=posture, ours=ours), server)
+        _button(judge(kind, sight, role=role, posture=posture, ours=ours, unapproved=two_persons), server)
         for kind in Kind
         if not never(kind, server, role)
     )
@@ -115,4 +128,11 @@ def _button(verdict: Verdict, server: Server) -> Button:
         reasons=tuple(dict.fromkeys(map(shown_reason, blocking))),
         caution=tuple(shown_reason(reason) for reason in verdict.reasons if reason.mark is Mark.ACKNOWLEDGE),
         pointless=any(reason.code in POINTLESS for reason in blocking),
+        asks=_asks(verdict, blocking),
     )
+
+
+def _asks(verdict: Verdict, blocking: tuple[Reason, ...]) -> str:
+    if {reason.code for reason in blocking} == {"NeedsApproval"}:
+        return BY_TWO
+    return BY_GLASS if verdict.breakable else ""

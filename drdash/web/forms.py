@@ -1,19 +1,38 @@
 """The form of an action's dialog: from what was typed and ticked to a wish."""
 
+from enum import StrEnum
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 from django import forms
 
 from drdash.cloud.neighbours.points import ID
 from drdash.cloud.records import RecoveryPoint, Server
-from drdash.failover import sighting
 from drdash.failover.actions import Wish
 from drdash.failover.guard import Kind
+from drdash.failover.sighting import Sighting
+from drdash.failover.wish import SHORTEST_GLASS
 
 LATEST, BY_IDS = "latest", "ids"
 IDS = ("backup_id", "archive_id", "vault_id")
+
+
+class Original(StrEnum):
+    """What the person says of the original machine; on record among what was acknowledged."""
+
+    OFF = "OriginalOff"
+    UNCHECKED = "OriginalUnchecked"
+
+    @property
+    def words(self) -> str:
+        """What the dialog says."""
+        return _ORIGINAL[self]
+
+
+_ORIGINAL = {
+    Original.OFF: "Yes: I checked that it is off, and stays off.",
+    Original.UNCHECKED: "It cannot be reached to check. I accept that both may run at once.",
+}
 
 
 class Codes(forms.Field):
@@ -28,14 +47,17 @@ class Codes(forms.Field):
 class WishForm(forms.Form):
     """What a dialog sends. ``point`` has no default: a form that lost it must not mean "latest"."""
 
-    key = forms.CharField(max_length=100)
-    seen = forms.CharField(max_length=100_000)
     point = forms.CharField(max_length=2000, required=False)
     backup_id = forms.CharField(max_length=200, required=False)
     archive_id = forms.CharField(max_length=200, required=False)
     vault_id = forms.CharField(max_length=200, required=False)
     acknowledge = Codes(required=False)
     confirm = forms.CharField(max_length=1000, required=False)
+    original = forms.CharField(max_length=100, required=False)
+    password = forms.CharField(max_length=4096, required=False, strip=False)
+    breaks = forms.BooleanField(required=False)
+    why = forms.CharField(max_length=2000, required=False)
+    approval = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
 
     def __init__(self, data: Any, *, kind: Kind) -> None:
         super().__init__(data)
@@ -45,6 +67,10 @@ class WishForm(forms.Form):
         cleaned = super().clean() or {}
         if self._kind is Kind.STOP:
             return cleaned
+        if self._kind is Kind.START_PROD and cleaned.get("original") not in set(Original):
+            self.add_error("original", "Say whether the original machine is off.")
+        if cleaned.get("breaks") and len(" ".join(cleaned.get("why", "").split())) < SHORTEST_GLASS:
+            self.add_error("why", f"Write why the glass is broken, in {SHORTEST_GLASS} characters at least.")
         point = cleaned.get("point", "")
         if point == BY_IDS:
             typed = {name: cleaned.get(name, "") for name in IDS}
@@ -59,22 +85,21 @@ class WishForm(forms.Form):
                 self.add_error("point", "Choose a recovery point.")
         return cleaned
 
-    def wish(self, *, user: int, server: Server) -> Wish:
-        """The wish that a valid form holds. Raises sighting.Expired when the dialog is too old."""
+    def wish(self, seen: Sighting, *, unproven: str) -> Wish:
+        """The wish that a valid form holds. The dialog's nonce is its key: a repeat of the form is the same wish."""
         given = self.cleaned_data
+        said = {given["original"]} if self._kind is Kind.START_PROD else set()
         return Wish(
             kind=self._kind,
-            key=given["key"],
+            key=seen.nonce,
             recovery_point=given.get("recovery_point"),
-            acknowledge=given["acknowledge"],
+            acknowledge=given["acknowledge"] | said,
             confirm=given["confirm"],
-            seen=sighting.unseal(given["seen"], user=user, kind=self._kind, server=server.key),
+            seen=seen,
+            glass=given["why"] if given["breaks"] else "",
+            approval=given["approval"],
+            unproven=unproven,
         )
-
-
-def new_key() -> str:
-    """An idempotency key for a dialog: a repeat of its form is the same wish."""
-    return uuid4().hex
 
 
 def recovery_point(value: str) -> RecoveryPoint | None:

@@ -60,7 +60,7 @@ class Offer(msgspec.Struct, frozen=True):
 
 def above(server: Server, *chosen: str) -> tuple[Choice, ...]:
     """The choices that need no list: the latest, those that the server names, and one that was chosen before."""
-    known = [Choice(LATEST, "The latest available")]
+    known = [Choice(LATEST, "Latest, chosen by the cloud")]
     known += [Choice(value, words, point) for value, words, point in known_points(server)]
     for value in chosen:
         if value not in {one.value for one in known} and (point := recovery_point(value)):

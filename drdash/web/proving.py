@@ -3,7 +3,7 @@
 Decided here alone, by the session and the hash that the database keeps: it works with any identity provider down.
 """
 
-from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest
@@ -42,6 +42,8 @@ def prove(request: HttpRequest, password: str) -> bool:
         return False
     if not counts(user, request, right=is_theirs(user, password), refused=REFUSED, given=GIVEN):
         return False
+    if request.session.get(SESSION_KEY) != str(user.pk):
+        return True  # they came with a token: a session beside it may be someone else's, and is proven by nothing
     mark(request)
     try:
         # At once: an action takes a minute, and by its end the person may have signed out elsewhere.

@@ -59,7 +59,7 @@ def server_row(
     """A server as a row of a table."""
     late = _stale(estate, stale)
     site = estate.sites.get(seen.record.site_key)
-    key = ("server-row", owner.pk, owner.name, owner.posture, role, late, _of(seen), _of(site), stamp(ours))
+    key = ("server-row", owner.pk, owner.name, *_rules(owner), role, late, _of(seen), _of(site), stamp(ours))
     return _once(key, lambda: _draw("servers/_row.html", _server(owner, estate, seen, role, ours), stale=late))
 
 
@@ -76,7 +76,7 @@ def server_panel(
         "server-panel",
         owner.pk,
         owner.name,
-        owner.posture,
+        *_rules(owner),
         role,
         late,
         _of(seen),
@@ -186,7 +186,14 @@ def _server(owner: Tenant, estate: Estate, seen: Seen[Server], role: Role, ours:
     shown = (
         ()
         if seen.missing_since
-        else buttons.buttons(seen.record, site, role=role, posture=owner.posture, ours=own_state(ours))
+        else buttons.buttons(
+            seen.record,
+            site,
+            role=role,
+            posture=owner.posture,
+            ours=own_state(ours),
+            two_persons=owner.two_persons,
+        )
     )
     in_row = tuple(button for button in shown if not button.pointless)
     return {
@@ -217,6 +224,11 @@ def _site(template: str, owner: Tenant, estate: Estate, seen: Seen[Site], stale:
         return _draw(template, context, stale=late)
 
     return _once(key, draw)
+
+
+def _rules(owner: Tenant) -> tuple[Hashable, ...]:
+    """What the tenant allows at all: a button depends on it."""
+    return owner.posture, owner.two_persons
 
 
 def _of(seen: Seen[Any] | None) -> Hashable:

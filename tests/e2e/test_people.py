@@ -106,6 +106,7 @@ def test_production_wants_the_servers_name_typed(person: SignIn, house: House) -
     confirm, go = dialog.locator("[name=confirm]"), dialog.locator("button.go")
     go.click()
     expect(dialog.locator("[name=confirm]:invalid")).to_have_count(1)
+    dialog.get_by_label("I checked that it is off").check()
     confirm.fill("another-name")
     go.click()
     expect(dialog.get_by_role("alert")).to_be_visible()

@@ -9,13 +9,24 @@ from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
+from drdash.tenants.models import Tenant
+from drdash.web import tokens
+
 Answer = Any  # django.test's response has no type of its own
 
 
 class Program:
-    def __init__(self, user: User) -> None:
+    """``production``: an admin, they themselves, said that the token may run it in these tenants."""
+
+    def __init__(self, user: User, *production: Tenant) -> None:
         self._client = Client()
-        self._headers = {"Authorization": f"Token {Token.objects.get_or_create(user=user)[0].key}"}
+        token = Token.objects.get_or_create(user=user)[0]
+        self._headers = {"Authorization": f"Token {token.key}"}
+        for tenant in production:
+            held = tokens.held_by(user, tenant)
+            assert held is not None
+            if not held.rights:
+                tokens.allow(user, tenant, mark=held.mark, by=user)
 
     def get(self, path: str, **params: object) -> Answer:
         return self._client.get(f"/api/v1/{path}", {k: str(v) for k, v in params.items()}, headers=self._headers)

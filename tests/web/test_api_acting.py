@@ -4,12 +4,14 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections
 from django.middleware.csrf import get_token
 from django.test import Client, RequestFactory
+from rest_framework.authtoken.models import Token
 
 from drdash.audit.models import Entry
 from drdash.cloud.records import Server
@@ -20,6 +22,7 @@ from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
 from tests.stack import Poll
 from tests.web.asking import Answer, Program
+from tests.web.opening import opened
 
 POINT = {"backup_id": "b-1", "archive_id": "a@1", "vault_id": "V1"}
 FIELDS = {
@@ -67,14 +70,74 @@ def test_a_recovery_point_goes_to_the_cloud_as_it_was_given(
     assert [json.loads(post.body) for post in simulator.posts] == [{"recovery_point": POINT}]
 
 
-def test_production_wants_the_servers_name(simulator: Simulator, polled: Poll, server: Server, alice: User) -> None:
+def test_production_wants_the_servers_name(
+    simulator: Simulator, polled: Poll, server: Server, tenant: Tenant, alice: User
+) -> None:
     for confirm in ({}, {"confirm": ""}, {"confirm": server.name.upper()}):
-        answer = Program(alice).act(server.uuid, "start_failover_prod", **confirm)
+        answer = Program(alice, tenant).act(server.uuid, "start_failover_prod", **confirm)
         assert answer.status_code == 400
         assert server.name in answer.json()["detail"]
     assert (simulator.posts, Action.objects.count()) == ([], 0)
-    answer = Program(alice).act(server.uuid, "start_failover_prod", confirm=server.name)
+    answer = Program(alice, tenant).act(server.uuid, "start_failover_prod", confirm=server.name)
     assert (answer.status_code, answer.json()["state"]) == (201, "accepted")
+
+
+def test_a_token_runs_production_only_where_an_admin_says_so(simulator: Simulator, server: Server, alice: User) -> None:
+    for more in ({}, {"password": "alice"}):
+        answer = Program(alice).act(server.uuid, "start_failover_prod", confirm=server.name, **more)
+        assert answer.status_code == 403
+        told = answer.json()
+        assert [reason["code"] for reason in told["reasons"]] == ["TokenNoProduction"]
+        assert told["action"]["state"] == "refused"
+        assert Entry.objects.filter(action=told["action"]["id"]).count() == 2
+    assert simulator.posts == []
+    assert Program(alice).act(server.uuid).status_code == 201  # a test asks for no such right
+
+
+def test_a_stop_of_production_wants_the_right_too(
+    simulator: Simulator, server: Server, tenant: Tenant, alice: User
+) -> None:
+    simulator.force_server(server.uuid, status="FAILOVER_PROD")
+    wish = {"confirm": server.name, "acknowledge": ["ProductionStop"]}
+    refused = Program(alice).act(server.uuid, "stop_failover", **wish)
+    assert (refused.status_code, simulator.posts) == (403, [])
+    assert "TokenNoProduction" in {reason["code"] for reason in refused.json()["reasons"]}
+    assert Program(alice, tenant).act(server.uuid, "stop_failover", **wish).status_code == 201
+
+
+def test_a_session_that_is_old_gives_the_password_for_production(
+    simulator: Simulator, server: Server, alice: User
+) -> None:
+    session = opened(alice, server)
+    session.grow_old()
+
+    def act(**more: object) -> Answer:
+        wish = {"action": "start_failover_prod", "confirm": server.name, "idempotency_key": uuid4().hex, **more}
+        return session.client.post(f"/api/v1/servers/{server.uuid}/actions/", wish, content_type="application/json")
+
+    unproven, wrong = act(), act(password="guess")
+    assert (unproven.status_code, unproven.json()["action"]["state"]) == (403, "refused")
+    assert [reason["code"] for reason in unproven.json()["reasons"]] == ["SignInAgain"]
+    assert (wrong.status_code, wrong.json()["action"]) == (403, None)
+    assert [reason["code"] for reason in wrong.json()["reasons"]] == ["WrongPassword"]
+    assert simulator.posts == []
+    assert act(password="alice").status_code == 201
+
+
+def test_a_password_beside_a_token_proves_nobody_elses_session(
+    simulator: Simulator, server: Server, alice: User, bob: User
+) -> None:
+    session = opened(alice, server)
+    session.grow_old()
+    path, token = f"/api/v1/servers/{server.uuid}/actions/", Token.objects.create(user=bob)
+    for wish, headers, status in (
+        ({"action": "start_failover_test", "password": "bob"}, {"Authorization": f"Token {token.key}"}, 201),
+        ({"action": "start_failover_prod", "confirm": server.name}, {}, 403),
+    ):
+        asked = {"idempotency_key": uuid4().hex, **wish}
+        answer = session.client.post(path, asked, content_type="application/json", headers=headers)
+        assert answer.status_code == status
+    assert [reason["code"] for reason in answer.json()["reasons"]] == ["SignInAgain"]
 
 
 def test_a_role_that_may_not_is_told_so_and_it_is_on_record(
@@ -311,6 +374,11 @@ def test_a_membership_that_ends_ends_it_at_once(polled: Poll, server: Server, bo
         ("seen", -1, "seen"),
         ("seen", 1.5, "seen"),
         ("force", True, "force"),
+        ("password", "", "password"),
+        ("password", 7, "password"),
+        ("break_glass", None, "break_glass"),
+        ("break_glass", {"reason": "x" * 20}, "password"),
+        ("break_glass", {"reason": "x" * 19, "password": "p"}, "break_glass"),
     ],
 )
 def test_a_wish_that_is_wrong_is_refused_by_name(

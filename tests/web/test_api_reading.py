@@ -133,7 +133,7 @@ def test_offers_are_the_guards_word_for_the_role_that_asks(
                 verdict = judge(kind, Sight(known, estate.site_of(known)), role=role, posture=Posture.ARMED)
                 offer = one["actions"][kind.value]
                 assert offer["allowed"] is verdict.allowed
-                assert offer["break_glass"] is False
+                assert offer["break_glass"] is verdict.breakable
                 assert offer["acknowledge"] == list(verdict.acknowledge)
                 assert [(r["code"], r["message"], r["remedy"], r["task_uuids"]) for r in offer["reasons"]] == [
                     (r.code, r.message, r.remedy.value, list(r.task_uuids)) for r in verdict.reasons
@@ -336,7 +336,9 @@ ODD_IDS = [
 
 
 @pytest.mark.parametrize("uuid", ODD_IDS)
-def test_ids_may_be_anything(simulator: Simulator, polled: Poll, server: Server, alice: User, uuid: str) -> None:
+def test_ids_may_be_anything(
+    simulator: Simulator, polled: Poll, server: Server, tenant: Tenant, alice: User, uuid: str
+) -> None:
     simulator.force_server(server.uuid, set={"uuid": uuid})
     polled()
     answer = Program(alice).get(f"servers/{quote(uuid, safe='')}/")
@@ -344,7 +346,7 @@ def test_ids_may_be_anything(simulator: Simulator, polled: Poll, server: Server,
         assert answer.status_code == 405
         return
     assert answer.json()["uuid"] == uuid
-    refused = Program(alice).act(uuid, "stop_failover", confirm=server.name)
+    refused = Program(alice, tenant).act(uuid, "stop_failover", confirm=server.name)
     assert refused.status_code == 409, refused.content
     assert refused.json()["action"]["server"] == uuid
 

@@ -76,9 +76,11 @@ def test_answers_are_as_the_schema_says(
         ("post", "/api/v1/servers/{uuid}/actions/", program.act(server.uuid, "fly")),
         ("post", "/api/v1/servers/{uuid}/actions/", program.post(server.uuid, b"{}", "text/plain")),
         ("post", "/api/v1/servers/{uuid}/actions/", Program(victor).act(server.uuid)),
+        ("post", "/api/v1/servers/{uuid}/actions/", program.act(server.uuid, "start_failover_prod")),
+        ("post", "/api/v1/servers/{uuid}/actions/", program.act(server.uuid, password="guess")),
     ]
     statuses = [answer.status_code for _, _, answer in answers]
-    assert statuses == [200, 400, 200, 200, 200, 404, 200, 200, 201, 200, 409, 409, 400, 415, 403]
+    assert statuses == [200, 400, 200, 200, 200, 404, 200, 200, 201, 200, 409, 409, 400, 415, 403, 403, 403]
     for method, path, answer in answers:
         assert_as_documented(schema, schema["paths"][path][method], answer)
 

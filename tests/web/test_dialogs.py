@@ -1,5 +1,4 @@
 import re
-from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
@@ -14,37 +13,7 @@ from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Membership
 from drdash.tenants.roles import Role
 from tests.stack import Poll
-
-HTMX = {"HX-Request": "true", "HX-Target": "dialog-body"}
-Dialog = Callable[..., "Shown"]
-
-
-class Shown:
-    """A dialog as a person of the tenant has it before them."""
-
-    def __init__(self, user: User, server: Server, kind: str, **headers: str) -> None:
-        self._client = Client()
-        self._client.force_login(user)
-        self._headers = headers
-        self.path = f"/servers/{server.uuid}/actions/{kind}/"
-        answer = self._client.get(self.path, headers=headers)
-        assert answer.status_code == 200
-        self.html = answer.content.decode()
-        self.fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', self.html))
-        self.fields["point"] = "latest"
-
-    def send(self, **typed: object) -> tuple[int, str, dict[str, str]]:
-        fields = {name: value for name, value in {**self.fields, **typed}.items() if value is not None}
-        answer = self._client.post(self.path, fields, headers=self._headers)
-        return answer.status_code, answer.content.decode(), dict(answer.headers)
-
-
-def opened(user: User, server: Server, kind: str = "start_failover_test", **headers: str) -> Shown:
-    return Shown(user, server, kind, **HTMX, **headers)
-
-
-def posts(simulator: Simulator) -> list[str]:
-    return [one.path for one in simulator.posts]
+from tests.web.opening import Shown, opened, posts
 
 
 def test_a_test_is_one_plain_dialog_with_cancel_focused(bob: User, server: Server) -> None:
@@ -60,8 +29,12 @@ def test_production_asks_for_the_name_and_tells_the_consequences(alice: User, se
     html = opened(alice, server, "start_failover_prod").html
     assert 'class="wish production"' in html
     assert "What will happen" in html
-    assert "The latest available" in html
+    assert "Latest, chosen by the cloud" in html
+    assert "Sent as <code>{}</code>" in html
+    assert "What the original machine wrote after the recovery point will be lost" in html
+    assert "Is the original machine off?" in html
     assert 'name="confirm"' in html
+    assert 'name="password"' not in html
     assert f"Start production of {server.name}" in html
 
 
@@ -91,7 +64,7 @@ def test_two_dialogs_of_two_people_post_once(bob: User, alice: User, server: Ser
     assert (status, len(posts(simulator))) == (409, 1)
     assert "HX-Trigger-After-Swap" not in headers
     assert headers["X-Dialog"] == "1"
-    assert "Look again" in html
+    assert "An action sent from here is not finished." in html
 
 
 def test_a_wrong_name_stays_in_the_dialog_with_what_was_typed(
@@ -138,8 +111,8 @@ def test_a_dialog_of_someone_else_is_no_dialog_of_mine(
     alice: User, bob: User, server: Server, simulator: Simulator
 ) -> None:
     theirs, mine = opened(alice, server), opened(bob, server)
-    assert mine.send(seen=theirs.fields["seen"])[0] == 409
-    assert mine.send(seen="forged")[0] == 409
+    for token in (theirs.fields["token"], "forged", "", None, "\0", "ü"):
+        assert mine.send(token=token)[0] == 409
     assert posts(simulator) == []
 
 
@@ -214,10 +187,11 @@ def test_a_key_that_was_used_for_something_else_opens_the_dialog_anew(
 ) -> None:
     dialog = opened(bob, server)
     dialog.send()
-    status, html, _ = dialog.send(point="ids", backup_id="b-1", archive_id="a-1", vault_id="v-1")
+    used = dialog.fields["token"]
+    status, html, _ = dialog.go_on(point="ids", backup_id="b-1", archive_id="a-1", vault_id="v-1")
     assert (status, len(posts(simulator))) == (409, 1)
     assert "used for something else" in html
-    assert dialog.fields["key"] not in html
+    assert dialog.fields.get("token") != used
 
 
 def test_when_too_many_actions_are_under_way_the_dialog_keeps_what_was_typed(
@@ -230,4 +204,4 @@ def test_when_too_many_actions_are_under_way_the_dialog_keeps_what_was_typed(
         status, html, headers = dialog.send(confirm=server.name)
     assert (status, headers["X-Dialog"], posts(simulator)) == (503, "1", [])
     assert f'name="confirm" value="{escape(server.name)}"' in html
-    assert dialog.fields["key"] in html
+    assert dialog.send(confirm=server.name)[0] == 200

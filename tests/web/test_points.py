@@ -21,8 +21,8 @@ from drdash.web.points import Choice, above, loses, size, sorted_out, span
 from tests import hostile
 from tests.hostile import Elsewhere
 from tests.web import seen
+from tests.web.opening import opened
 from tests.web.seen import NOON
-from tests.web.test_dialogs import opened
 
 VAULT = "/vault_manager/"
 IDS = {"archive_id": "A-1", "vault_id": "V-1"}

@@ -14,7 +14,7 @@ from drdash.tenants.models import Tenant
 from drdash.web import progress
 from drdash.web.taskwords import ERROR
 from tests.stack import Poll
-from tests.web.test_dialogs import HTMX, opened
+from tests.web.opening import HTMX, opened
 
 MANAGER = "/task_manager/"
 

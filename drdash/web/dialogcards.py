@@ -1,0 +1,125 @@
+"""What an action's dialog shows: the state as it was just read, what stands against it, and what was typed before."""
+
+from typing import Any
+
+import msgspec
+from django.http import QueryDict
+
+from drdash.failover.actions import Preview
+from drdash.failover.guard import Kind
+from drdash.failover.models import Action
+from drdash.failover.reasons import Mark
+from drdash.failover.sighting import VALID_SECONDS, Sighting
+from drdash.failover.wish import SHORTEST_GLASS
+from drdash.tenants.models import Tenant
+from drdash.web import cards
+from drdash.web.buttons import dialog_url, server_url, shown_reason
+from drdash.web.forms import BY_IDS, LATEST, Original
+from drdash.web.shifts import Shift, shifts, still
+from drdash.web.wording import verb
+
+# What a fresh dialog puts right: it shows what is new, and asks again.
+AGAIN = frozenset({"Changed", "NotAcknowledged", "NotConfirmed", "SignInAgain"})
+KEPT = ("backup_id", "archive_id", "vault_id", "confirm", "original", "why")
+
+
+class Typed(msgspec.Struct, frozen=True):
+    """What a form held when it came back, for the next one: never the password."""
+
+    point: str = LATEST
+    ticked: tuple[str, ...] = ()
+    breaks: bool = False
+    texts: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, sent: QueryDict) -> "Typed":
+        """What was typed and ticked."""
+        return cls(
+            point=sent.get("point", LATEST),
+            ticked=tuple(sent.getlist("acknowledge")),
+            breaks="breaks" in sent,
+            texts={name: sent.get(name, "") for name in KEPT},
+        )
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """A try that went no further, why, and what it held. ``before``: what was seen when it was decided; ``refused``:
+    its record, if it has one.
+    """
+
+    problem: str = ""
+    status: int = 200
+    typed: Typed = Typed()
+    before: Sighting | None = None
+    refused: Action | None = None
+
+
+def topics(tenant: int, key: str) -> tuple[str, ...]:
+    """What a page may show beside the dialog that an action changes."""
+    return (f"server-row-{key}", f"server-panel-{key}", f"health-{tenant}")
+
+
+def repairable(action: Action) -> bool:
+    """Whether a refusal by the guard is one that a fresh dialog can go beyond: by a nod, a word, or broken glass."""
+    marks = [reason.get("mark") for reason in action.reasons]
+    glass = action.kind == Kind.START_PROD and not action.glass and max(marks, default=Mark.FREE) == Mark.GLASS
+    return glass or any(reason.get("code") in AGAIN for reason in action.reasons)
+
+
+def refusal(action: Action, changed: tuple[Shift, ...]) -> str:
+    """Why the guard refused it, as far as the fresh dialog does not show it anyway."""
+    told = [
+        str(reason.get("message", ""))
+        for reason in action.reasons
+        if reason.get("code") in AGAIN and not (changed and reason.get("code") == "Changed")
+    ]
+    if changed:
+        told.insert(0, "Something changed since you looked.")
+    return " ".join(["Nothing was sent.", *dict.fromkeys(told)])
+
+
+def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: bool) -> dict[str, Any]:
+    """What the dialog's templates take. ``proven``: the person gave their password just now."""
+    verdict, server, typed = seen.verdict, seen.server, tried.typed
+    asked: dict[str, str] = {}
+    breaks = verdict.breakable
+    for reason in verdict.reasons:
+        if reason.mark is Mark.ACKNOWLEDGE or (breaks and reason.mark is Mark.GLASS):
+            asked[reason.code] = f"{asked[reason.code]} {reason.message}" if reason.code in asked else reason.message
+    changed = shifts(tried.before, seen.sighting) if tried.before else ()
+    return {
+        "verdict": verdict,
+        "server": server,
+        "name": cards.name_of(server),
+        "tenant": tenant,
+        "tenant_name": tenant.name,
+        "beside": " ".join(topics(tenant.pk, server.key)),
+        "label": verb(kind, server.status),
+        "url": dialog_url(server.uuid, kind),
+        "back": server_url(server.uuid),
+        "kind": kind,
+        "starts": kind is not Kind.STOP,
+        "production": verdict.production,
+        "card_status": cards.server_status(server),
+        "vm_started": bool(server.vm and server.vm.status == "STARTED"),
+        "asked": asked.items(),
+        "blocking": [shown_reason(reason) for reason in verdict.reasons if reason.mark > Mark.ACKNOWLEDGE],
+        "by_ids": BY_IDS,
+        "latest": LATEST,
+        "ours": seen.ours,
+        "offers": verdict.allowed or breaks,
+        "breaks": breaks,
+        "unfolded": breaks and typed.breaks,
+        "shortest": SHORTEST_GLASS,
+        "originals": [(one, one.words) for one in Original] if kind is Kind.START_PROD else [],
+        "asks_password": breaks or (verdict.production and not proven),
+        "proven": proven,
+        "token": seen.token,
+        "valid": VALID_SECONDS,
+        "point": typed.point,
+        "typed": typed.texts,
+        "ticked": still(typed.ticked, tried.before, seen.sighting) if tried.before else (),
+        "problem": tried.problem or (refusal(tried.refused, changed) if tried.refused else ""),
+        "shifts": changed,
+        "refused": tried.refused,
+    }

@@ -1,0 +1,54 @@
+"""What changed between two looks at a server, in words: what was, and what is. Pure."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from drdash.failover.sighting import Sighting
+from drdash.web.wording import SERVER_STATUS, SEVERITY, look_of, rel_words
+
+NOT_THERE = "not there"
+
+
+class Shift(msgspec.Struct, frozen=True):
+    """One thing that is not as it was."""
+
+    what: str
+    was: str
+    now: str
+
+
+def shifts(before: Sighting, now: Sighting) -> tuple[Shift, ...]:
+    """All that differs, for better or worse: whoever decides anew wants to know both."""
+    pairs = [
+        ("Server", before.name or before.server, now.name or now.server),
+        ("Site", before.site or "none", now.site or "none"),
+        ("Status", look_of(SERVER_STATUS, before.status).word, look_of(SERVER_STATUS, now.status).word),
+        ("Your role", str(before.role), str(now.role)),
+    ]
+    codes = sorted({code for code, _, _ in before.issues ^ now.issues})
+    pairs += [(code or "An unnamed issue", _told(before, code), _told(now, code)) for code in codes]
+    return tuple(Shift(*pair) for pair in pairs if pair[1] != pair[2])
+
+
+def still(ticked: Iterable[str], before: Sighting, now: Sighting) -> frozenset[str]:
+    """Which codes stay acknowledged: not those of issues that changed, and when the status did, of issues alone."""
+    changed = {code for code, _, _ in before.issues ^ now.issues}
+    kept = frozenset(ticked) - changed
+    return kept if before.status == now.status else kept & {code for code, _, _ in now.issues}
+
+
+def _told(sighting: Sighting, code: str) -> str:
+    """The issue as it is told there: its severity, and what it is about."""
+    told = sorted(
+        f"{look_of(SEVERITY, severity).word.lower()} ({_about(link)})"
+        if link
+        else look_of(SEVERITY, severity).word.lower()
+        for one, severity, link in sighting.issues
+        if one == code
+    )
+    return ", ".join(told) or NOT_THERE
+
+
+def _about(link: str) -> str:
+    return "of the site" if link == "site" else rel_words(link)
