@@ -14,7 +14,7 @@ from drdash.cloud.records import Site
 from drdash.cloud.words import ServerType
 from drdash.estate.snapshot import Estate, Seen
 from drdash.tenants.roles import Posture
-from drdash.web import cards, finding, overview, rows, tenants, wording
+from drdash.web import cards, finding, overview, rows, tenants, timeline, wording
 from drdash.web.finding import Found, Wanted
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, unkept, wants_part
 from drdash.web.wording import look_of
@@ -102,7 +102,12 @@ def server(request: HttpRequest, uuid: str) -> HttpResponse:
         stale=frame.stale[tenant],
     )
     card = cards.server_card(found.seen, found.site)
-    context = {"card": card, "panel": panel, "tenant_name": frame.reach.tenants[tenant].name}
+    context = {
+        "card": card,
+        "panel": panel,
+        "tenant_name": frame.reach.tenants[tenant].name,
+        **timeline.context(card, timeline.history(tenant, found.key)),
+    }
     return page(request, "servers/one.html", context, frame=frame, topics=[f"server-panel-{found.key}"])
 
 

@@ -15,6 +15,7 @@ from drdash.web import (
     progress,
     screenshots,
     tenants,
+    timeline,
 )
 
 # Ids may be anything, a slash included: what is behind them is matched first.
@@ -25,6 +26,7 @@ urlpatterns = [
     path("servers/", pages.servers, name="servers"),
     path("servers/jump/", pages.jump, name="jump"),
     path("servers/<path:uuid>/actions/<str:kind>/", dialogs.dialog, name="dialog"),
+    path("servers/<path:uuid>/history/", timeline.shown, name="server_history"),
     path("servers/<path:uuid>/tasks/", progress.of_server, name="server_tasks"),
     path("servers/<path:uuid>/screenshot/", screenshots.shown, name="screenshot"),
     path("servers/<path:uuid>/screenshot/<str:size>/", screenshots.picture, name="picture"),
