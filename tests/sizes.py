@@ -26,6 +26,13 @@ def cases(few: int, *, full: int) -> int:
     return full if TORTURE else few
 
 
+def tell(words: str) -> None:
+    """What a test found, in words: on its own output, and under torture for whoever waits."""
+    print(words)
+    if TORTURE:
+        os.write(2, f"\n{words}\n".encode())
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Under torture a test that takes long says that it is still at it. (make torture leaves fd 2 free.)"""
