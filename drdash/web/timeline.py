@@ -128,14 +128,15 @@ def _line(one: Changed, links: tuple[str, ...]) -> Line:
     match one.what:
         case What.STATUS | What.MACHINE | What.BACKUP:
             words = _WORDS[What(one.what)]
-            return Line(look_of(words, one.after), f"It was: {look_of(words, one.before).word}.")
+            return Line(look_of(words, one.after), f"(was: {look_of(words, one.before).word})")
         case What.TESTED:
             at = _moment(one.before)
-            return Line(look_of(wording.AUTOMATED_TEST, one.after), "It began" if at else "", at=at)
+            return Line(look_of(wording.AUTOMATED_TEST, one.after), "of" if at else "", at=at)
         case What.LISTED:
-            return Line(Look("New", "still", "on"), f"First seen: {look_of(wording.SERVER_STATUS, one.after).word}.")
+            return Line(Look("New", "still", "on"), f"First seen, in {look_of(wording.SERVER_STATUS, one.after).word}.")
         case What.CAME:
-            look = look_of(wording.SEVERITY, one.severity)
+            busy = Look("Busy", "moving", "moving")
+            look = busy if one.code == "ResourceBusy" else look_of(wording.SEVERITY, one.severity)
             return Line(look, one.message or one.code, one.code, tuple(map(wording.rel_words, links)))
         case What.WENT:
             return Line(Look("Issue gone", "still", "good"), one.message or one.code, one.code)

@@ -122,7 +122,7 @@ def test_what_a_poll_sees_change_is_on_the_page(
     simulator.force_server(server.uuid, status="FAILOVER_TEST")
     polled()
     page = person.open(f"/servers/{server.uuid}/")
-    assert '<span class="word">Test running</span></span> It was: Stand-by.' in page
+    assert '<span class="word">Test running</span></span> (was: Stand-by)' in page
 
 
 def told(*changes: Changed) -> list[Line]:

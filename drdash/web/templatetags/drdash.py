@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from django import template
@@ -9,6 +10,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from drdash.web.help import help_of
 from drdash.web.wording import STATE, Look, look_of, rel_words
 
 register = template.Library()
@@ -64,6 +66,12 @@ def state(value: str) -> SafeString:
 def rel(value: str) -> str:
     """What a link leads to, in words."""
     return rel_words(value)
+
+
+@register.inclusion_tag("_help.html")
+def help_with(code: str, of: str, number: int) -> dict[str, Any]:
+    """What an issue's code means and who can clear it, to be opened; ``of`` and ``number`` tell it from its like."""
+    return {"help": help_of(code), "id": f"help-{of}-{number}"}
 
 
 @register.filter
