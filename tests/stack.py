@@ -16,6 +16,7 @@ from drdash.estate.plans import plans
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import Change, Estate
 from drdash.estate.store import store
+from drdash.failover import origins
 from drdash.failover.guard import Kind, Sight, judge
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
@@ -49,6 +50,7 @@ def fresh_process(redis_url: str, transactional_db: None) -> Iterator[None]:
         plans.cache_clear()
         clients.forget()
         waiting.forget()
+        origins.forget()
 
     forget()
     yield

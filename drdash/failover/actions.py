@@ -194,6 +194,7 @@ def _carry_out(
             approval=approval,
             still=lambda: standing(user, tenant) == now,
             sent_boot=at,
+            evidence=[following.seen_of(fresh.server, fresh.started)] if fresh.server else [],
         )
         if not claimed:
             return False

@@ -44,7 +44,8 @@ def claim(
                 raise _Shifted
             now = timezone.now()
             if ours is not None:
-                # Only what goes over an unknown outcome gets past the guard here: a stop, or who broke the glass.
+                # Only what goes over an unknown outcome gets past the guard here: a stop, or who broke the glass. Where
+                # the cloud does not take it, that outcome is unknown again (``following.reopen``).
                 detail = f"Superseded by the action {action.pk}."
                 move(ours, [State.UNKNOWN], State.CLOSED, now=now, finished_at=now, superseded_by=action, detail=detail)
             claimed = move(

@@ -4,22 +4,25 @@
 the word is unknown, and a person closes it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
 
 from drdash.cloud.records import Server
 from drdash.cloud.words import ServerStatus
+from drdash.failover import origins, senders
 from drdash.failover.guard import PRODUCTION, Kind
-from drdash.failover.models import LIVE, Action, State
+from drdash.failover.models import LIVE, OPEN, Action, State
 from drdash.failover.record import announce, move
 
 REQUEST_SECONDS = 30
 SEND_SECONDS = 75
 SILENT = timedelta(minutes=10)
 MOST_EVIDENCE = 50
+NOT_IN_TIME = "It was not sent in time, so it never was and never will be."
 
 MOVING = frozenset(
     {
@@ -30,6 +33,11 @@ MOVING = frozenset(
         ServerStatus.POWERING_OFF,
     }
 )
+TOWARDS = {
+    Kind.START_TEST: ServerStatus.STARTING_FAILOVER_TEST,
+    Kind.START_PROD: ServerStatus.STARTING_FAILOVER_PROD,
+    Kind.STOP: ServerStatus.STOPPING_FAILOVER,
+}
 
 
 def reached(kind: Kind, server: Server) -> bool:
@@ -42,47 +50,78 @@ def reached(kind: Kind, server: Server) -> bool:
     return server.status == ServerStatus.STAND_BY and server.active_failover is None
 
 
-def observe(tenant: int, servers: Iterable[Server], *, started: datetime, now: datetime) -> None:
-    """Let a read that began at ``started`` be evidence for the tenant's accepted actions, and be kept with the unknown
-    ones for the person who looks.
+def observe(tenant: int, servers: Collection[Server], *, started: datetime, now: datetime) -> None:
+    """Let a read that began at ``started`` be evidence for the tenant's actions that are not over: kept with each for
+    the person who looks, and, of those that the cloud accepted before, perhaps their end.
     """
-    accepted = Q(state=State.ACCEPTED, answered_at__lt=started) | Q(state=State.UNKNOWN, sent_at__lt=started)
-    actions = {action.server_uuid: action for action in Action.objects.filter(accepted, tenant_id=tenant)}
+    ours = Q(state=State.ACCEPTED, answered_at__lt=started)
+    ours |= Q(state__in=[State.SENDING, State.UNKNOWN], sent_at__lt=started)
+    actions = {action.server_uuid: action for action in Action.objects.filter(ours, tenant_id=tenant)}
     for server in servers if actions else ():
         if action := actions.get(server.key):
-            (_weigh if action.state == State.ACCEPTED else _keep)(action, server, started, now)
+            _keep(action, server, started)
+            if action.state == State.ACCEPTED:
+                _weigh(action, server, started, now)
+    origins.note(tenant, servers, started=started)
 
 
-def _weigh(action: Action, server: Server, started: datetime, now: datetime) -> None:
-    kind, tasks = Kind(action.kind), server.task_uuids
-    ours_runs = action.task_uuid.lower() in tasks
-    others_run = bool(tasks - {action.task_uuid.lower()})
-    ours_seen = ours_runs or action.task_seen_at is not None
-    if reached(kind, server) and (ours_seen or not (others_run or action.other_task_seen)):
-        move(action, [State.ACCEPTED], State.SUCCEEDED, now=now, finished_at=now, detail=f"Seen: {server.status}.")
-    elif ours_runs:
-        _note(action, task_seen_at=action.task_seen_at or now, last_sign_at=now)
-    elif ours_seen and _at_rest(server) and _past(action.last_sign_at, 0, started):
-        error = f"The cloud ended the task, and the server is in {server.status}: not what was asked for."
-        move(action, [State.ACCEPTED], State.FAILED, now=now, finished_at=now, error=error, detail=error)
-    elif others_run and not ours_seen:
-        _note(action, other_task_seen=True)
-
-
-def _keep(action: Action, server: Server, started: datetime, _now: datetime) -> None:
-    """What the read saw of the server, when it is not what the last one saw."""
+def seen_of(server: Server, at: datetime) -> dict[str, Any]:
+    """What a read that began then saw of a server, as an action keeps it."""
     last_tests = [test.last_task_uuid for test in (server.test_failover, server.automated_test) if test]
-    seen = {
+    return {
+        "at": at.isoformat(),
         "status": server.status or "",
         "tasks": sorted(server.task_uuids),
         "busy": server.busy,
         "active_failover": server.active_failover.id if server.active_failover else "",
         "last_tasks": sorted(filter(None, last_tests)),
     }
-    if not action.evidence or {**action.evidence[-1], "at": ""} != {**seen, "at": ""}:
-        kept = [*action.evidence[: MOST_EVIDENCE - 1], {"at": started.isoformat(), **seen}]
-        Action.objects.filter(pk=action.pk, state=State.UNKNOWN).update(evidence=kept)
-        announce(action)
+
+
+def _weigh(action: Action, server: Server, started: datetime, now: datetime) -> None:
+    kind, tasks, ours = Kind(action.kind), server.task_uuids, action.task_uuid.lower()
+    others_run = bool(tasks - {ours})
+    ours_seen = ours in tasks or action.task_seen_at is not None
+    if reached(kind, server) and (ours_seen or _names(server, ours) or _undisturbed(action, server)):
+        move(action, [State.ACCEPTED], State.SUCCEEDED, now=now, finished_at=now, detail=f"Seen: {server.status}.")
+    elif ours in tasks:
+        _note(action, task_seen_at=action.task_seen_at or now, last_sign_at=now)
+    elif ours_seen and _at_rest(server) and _past(action.last_sign_at, 0, started):
+        error = f"The cloud ended the task, and the server is in {server.status}: not what was asked for."
+        move(action, [State.ACCEPTED], State.FAILED, now=now, finished_at=now, error=error, detail=error)
+    elif others_run and not ours_seen:
+        _note(action, other_task_seen=True)
+    elif server.busy and not tasks and server.status == TOWARDS[kind] and not action.other_task_seen:
+        # At work towards what was asked for, with a task that it does not name.
+        _note(action, last_sign_at=now)
+
+
+def _names(server: Server, task: str) -> bool:
+    """Whether the server tells that its last test was this task's."""
+    return server.test_failover is not None and server.test_failover.last_task_uuid.lower() == task
+
+
+def _undisturbed(action: Action, server: Server) -> bool:
+    """Whether no task but ours can have led here, as far as was seen: none was named, and none is kept quiet now."""
+    return server.issues is not None and not server.busy and not action.other_task_seen
+
+
+def _keep(action: Action, server: Server, started: datetime) -> None:
+    """What the read saw of the server, when it is not what the last one saw."""
+    seen = seen_of(server, started)
+    if not _is_new(seen, action.evidence):
+        return
+    with transaction.atomic():
+        held = Action.objects.select_for_update().filter(pk=action.pk, state__in=OPEN).first()
+        if held is None or not _is_new(seen, held.evidence):
+            return
+        action.evidence = [*held.evidence[: MOST_EVIDENCE - 1], seen]
+        Action.objects.filter(pk=action.pk).update(evidence=action.evidence)
+    announce(action)
+
+
+def _is_new(seen: dict[str, Any], evidence: list[dict[str, Any]]) -> bool:
+    return not evidence or {**evidence[-1], "at": ""} != {**seen, "at": ""}
 
 
 def _at_rest(server: Server) -> bool:
@@ -98,28 +137,44 @@ def _note(action: Action, **seen: Any) -> None:
 
 def sweep(now: datetime) -> None:
     """Let time speak: a request that was not sent in time expires, a send without an outcome and an accepted action
-    without a sign of life are unknown. By compare-and-set, so whoever reads first may do it."""
+    without a sign of life are unknown; the first two at once when their process is certainly gone. By compare-and-set,
+    so whoever reads first may do it."""
     for action in Action.objects.filter(state__in=[State.REQUESTED, State.SENDING, State.ACCEPTED]):
         settle(action, now)
 
 
 def settle(action: Action, now: datetime) -> Action:
     """The same for one action, which is returned as it then is."""
-    if action.state == State.REQUESTED and _past(action.requested_at, REQUEST_SECONDS, now):
-        expire(action, now)
-    elif action.state == State.SENDING and _past(action.sent_at, SEND_SECONDS, now):
-        error = "It was sent, and the sender never told what came back."
-        move(action, [State.SENDING], State.UNKNOWN, now=now, error=error, detail=error)
+    if action.state == State.REQUESTED:
+        if _past(action.requested_at, REQUEST_SECONDS, now):
+            expire(action, now)
+        elif senders.gone(action.sender):
+            expire(action, now, "Its process ended before it was sent, so it never was and never will be.")
+    elif action.state == State.SENDING:
+        if _past(action.sent_at, SEND_SECONDS, now):
+            _lose(action, now, "It was sent, and the sender never told what came back.")
+        elif senders.gone(action.sender):
+            _lose(action, now, "Its process ended while it was being sent, and never told what came back.")
     elif action.state == State.ACCEPTED and _past(action.last_sign_at, SILENT.total_seconds(), now):
-        error = "The cloud accepted it, and nothing was seen of it for 10 minutes."
-        move(action, [State.ACCEPTED], State.UNKNOWN, now=now, error=error, detail=error)
+        _lose(action, now, "The cloud accepted it, and nothing was seen of it for 10 minutes.")
     return action
 
 
-def expire(action: Action, now: datetime) -> None:
-    """End a request that was not sent in time."""
-    error = "It was not sent in time, so it never was and never will be."
+def expire(action: Action, now: datetime, error: str = NOT_IN_TIME) -> None:
+    """End a request that was not sent."""
     move(action, [State.REQUESTED], State.EXPIRED, now=now, finished_at=now, error=error, detail=error)
+
+
+def reopen(superseding: Action, now: datetime) -> None:
+    """Have it unknown again what the action, which the cloud never took, had gone over: nobody has said a word about
+    that yet, and it may still arrive. In the transaction that ends the action, so that nothing comes between."""
+    for action in superseding.superseded.filter(state=State.CLOSED, verdict=""):
+        detail = f"Action {superseding.pk} was to go over it, and was not taken: its outcome is as unknown as before."
+        move(action, [State.CLOSED], State.UNKNOWN, now=now, finished_at=None, detail=detail)
+
+
+def _lose(action: Action, now: datetime, error: str) -> None:
+    move(action, [State(action.state)], State.UNKNOWN, now=now, error=error, detail=error)
 
 
 def watched(tenant: int) -> frozenset[str]:

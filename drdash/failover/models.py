@@ -27,6 +27,14 @@ OPEN = (State.SENDING, State.ACCEPTED, State.UNKNOWN)
 LIVE = (State.REQUESTED, *OPEN)
 
 
+class Verdict(models.TextChoices):
+    """What a person found at the cloud, of an action whose outcome nobody knew."""
+
+    HAPPENED = "happened", "The cloud did it"
+    NOT_HAPPENED = "not happened", "The cloud did not do it"
+    UNTOLD = "untold", "It cannot be told"
+
+
 class Action(models.Model):
     """One person's wish to start or stop one failover, from click to outcome.
 

@@ -7,10 +7,12 @@ from typing import Any
 from django.db import DatabaseError
 from django.utils import timezone
 
+from drdash.audit.record import writing
 from drdash.cloud.client import Client, Sent
 from drdash.cloud.records import RecoveryPoint, Server
 from drdash.cloud.transport import Go
 from drdash.cloud.wire import Accepted, NeverSent, Refused, Unclear
+from drdash.failover import following
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.failover.record import keep_late_answer, move
@@ -31,7 +33,7 @@ def post(kind: Kind, client: Client, point: RecoveryPoint | None, server: Server
 def leave(action: Action, why: str) -> None:
     """End the claimed action without sending it."""
     now, error = timezone.now(), f"It was not sent: {why}"
-    move(action, [State.SENDING], State.NOT_SENT, now=now, finished_at=now, error=error, detail=error)
+    _end(action, [State.SENDING], State.NOT_SENT, now=now, finished_at=now, error=error, detail=error)
 
 
 def meaning(answer: Accepted | Refused | Unclear | NeverSent, fresh: Server | None) -> tuple[State, str]:
@@ -68,7 +70,7 @@ def settle(action: Action, sent: Sent, fresh: Server | None) -> None:
     state, error = meaning(sent.answer, fresh)
     if isinstance(sent.answer, NeverSent):
         # Without a connection it was never claimed; after a last word that was no, it has ended already.
-        move(action, [State.REQUESTED, State.SENDING], state, now=now, finished_at=now, error=error, detail=error)
+        _end(action, [State.REQUESTED, State.SENDING], state, now=now, finished_at=now, error=error, detail=error)
         return
     fields: dict[str, Any] = {"status": sent.status, "reply": sent.reply, "error": error, "answered_at": now}
     if isinstance(sent.answer, Accepted):
@@ -76,10 +78,19 @@ def settle(action: Action, sent: Sent, fresh: Server | None) -> None:
     elif state is not State.UNKNOWN:
         fields["finished_at"] = now
     detail = error or f"Task {fields['task_uuid']}."
-    if not move(action, [State.SENDING], state, now=now, detail=detail, **fields):
+    if not _end(action, [State.SENDING], state, now=now, detail=detail, **fields):
         # Time made it unknown meanwhile, and only a person closes that: what came is for them to read.
         keep_late_answer(action, now=now, said=f"{state.label}. {error}".strip(), sent=sent)
     _note_what_is_allowed(action, sent, now)
+
+
+def _end(action: Action, before: list[State], state: State, *, now: datetime, **fields: Any) -> bool:
+    """Move the action; when the cloud certainly did not take it, what it went over is unknown again, with it."""
+    with writing():
+        moved = move(action, before, state, now=now, **fields)
+        if moved and state in (State.REFUSED, State.NOT_SENT):
+            following.reopen(action, now)
+    return moved
 
 
 def _note_what_is_allowed(action: Action, sent: Sent, now: datetime) -> None:

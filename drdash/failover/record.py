@@ -10,8 +10,7 @@ from django.db import transaction
 from drdash.audit.record import write, writing
 from drdash.cloud.client import Sent
 from drdash.cloud.wire import Accepted
-from drdash.estate.aside import aside
-from drdash.estate.store import store
+from drdash.failover import notices
 from drdash.failover.models import Action, State
 
 
@@ -65,9 +64,8 @@ def keep_late_answer(action: Action, *, now: datetime, said: str, sent: Sent) ->
 
 
 def announce(action: Action) -> None:
-    """Have every page draw the action and its server anew, some time soon: best effort."""
-    tenant, keys = action.tenant_id, (f"server:{action.server_uuid}", f"action:{action.pk}")
-    aside(lambda: store().announce(tenant, keys))
+    """Have every page draw the action, its server and its banners anew, some time soon: best effort."""
+    notices.changed(action.tenant_id, f"server:{action.server_uuid}", f"action:{action.pk}")
 
 
 def _audit(action: Action, now: datetime, what: str, *, by: User | None, detail: str) -> None:

@@ -30,6 +30,14 @@ def gone(sender: str) -> bool:
         return False
 
 
+def of_this_boot(sender: str) -> bool:
+    """Whether that process ran in the boot that goes on here, so that its boot clock is this one."""
+    try:
+        return sender.split(" ")[1] == _boot() != ""
+    except IndexError:
+        return False
+
+
 @cache
 def _name_of(pid: int) -> str:
     try:

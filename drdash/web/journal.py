@@ -71,11 +71,12 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
 def _one(request: HttpRequest, frame: Frame, found: Action, **tried: str) -> HttpResponse:
     context: dict[str, Any] = {"card": action_card(found), "panel": rows.action_panel(found), "action": found, **tried}
     if found.state == State.UNKNOWN and isinstance(request.user, User):
-        known = finding.one(frame.estates, found.server_uuid)
+        known, now = finding.one(frame.estates, found.server_uuid), timezone.now()
+        left = closing.left(found, now)
         context["closing"] = {
             "may": closing.may(request.user, found),
-            "when": closing.from_when(found),
-            "now": timezone.now() >= closing.from_when(found),
+            "when": now + left,
+            "now": not left,
             "another": closing.needs_another(request.user, found),
             "verdicts": closing.Verdict.choices,
             "links": cards.links_out(known.server.links) if known else (),

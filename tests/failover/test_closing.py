@@ -37,13 +37,12 @@ def lost(simulator: Simulator, tenant: Tenant, server: Server) -> Callable[[User
     return lose
 
 
-def later(action: Action) -> datetime:
+def close(action: Action, by: User, *, after: float = QUARANTINE.total_seconds(), **more: Any) -> None:
+    """Close it so many seconds after it was sent."""
     assert action.sent_at is not None
-    return action.sent_at + QUARANTINE
-
-
-def close(action: Action, by: User, **more: Any) -> None:
-    given = {"verdict": Verdict.NOT_HAPPENED.value, "why": LOOKED, "alone": False, "now": later(action)}
+    assert action.sent_boot is not None
+    boot, now = action.sent_boot + after, action.sent_at + timedelta(seconds=after)
+    given = {"verdict": Verdict.NOT_HAPPENED.value, "why": LOOKED, "now": now, "clock": lambda: boot}
     closing.close(action, by=by, **{**given, **more})
 
 
@@ -77,8 +76,67 @@ def test_the_server_is_free_again_when_it_is_closed(
 def test_it_is_not_closed_while_what_was_sent_may_still_arrive(lost: Lose, bob: User) -> None:
     action = lost(bob)
     with pytest.raises(NotClosed, match="may still arrive"):
-        close(action, bob, now=later(action) - timedelta(seconds=1))
+        close(action, bob, after=15 * 60 - 1)
     assert Action.objects.get().state == State.UNKNOWN
+    close(action, bob, after=15 * 60)
+    assert Action.objects.get().state == State.CLOSED
+
+
+def test_a_clock_that_is_set_anew_does_not_shorten_the_quarantine(lost: Lose, bob: User) -> None:
+    action = lost(bob)
+    tomorrow, yesterday = (timezone.now() + timedelta(days=days) for days in (1, -1))
+    with pytest.raises(NotClosed, match="may still arrive"):
+        close(action, bob, after=60, now=tomorrow)
+    close(action, bob, now=yesterday)
+    assert action.state == State.CLOSED
+
+
+@pytest.mark.parametrize("told", [{"sent_boot": None}, {"sender": ""}, {"sender": "elsewhere another-boot ns 1 2"}])
+def test_where_the_senders_boot_is_over_the_time_of_day_tells(lost: Lose, bob: User, told: dict[str, Any]) -> None:
+    action = lost(bob)
+    Action.objects.update(**told)
+    action.refresh_from_db()
+    assert action.sent_at is not None
+    given: dict[str, Any] = {"by": bob, "verdict": "untold", "why": LOOKED, "clock": lambda: 0.0}
+    with pytest.raises(NotClosed, match="may still arrive"):
+        closing.close(action, now=action.sent_at + timedelta(minutes=14, seconds=59), **given)
+    closing.close(action, now=action.sent_at + timedelta(minutes=15), **given)
+    assert action.state == State.CLOSED
+
+
+def test_an_admin_breaks_the_glass_and_it_stays_in_the_audit(lost: Lose, alice: User, bob: User) -> None:
+    action = lost(bob)
+    close(action, alice, after=60, glass=True, warned=True)
+    assert action.state == State.CLOSED
+    assert action.glass == f"alice, to close it at once: {LOOKED}"
+    entry = Entry.objects.first()
+    assert entry is not None
+    assert (entry.username, entry.detail.partition(":")[0]) == ("alice", "Broke the glass")
+    assert "14 min 0 s before" in entry.detail
+    assert LOOKED in entry.detail
+
+
+def test_the_glass_is_for_an_admin_who_was_warned_and_writes_more(lost: Lose, alice: User, bob: User) -> None:
+    action = lost(bob)
+    attempts: list[tuple[User, dict[str, Any], str]] = [
+        (bob, {"warned": True}, "Only an admin"),
+        (alice, {}, "a duplicate may follow"),
+        (alice, {"warned": True, "why": "It did not start."}, "30 characters"),
+        (alice, {"warned": True, "glass": False}, "may still arrive"),
+    ]
+    for by, more, why in attempts:
+        with pytest.raises(NotClosed, match=why):
+            close(action, by, after=60, **{"glass": True, **more})
+    assert (Action.objects.get().state, Action.objects.get().glass) == (State.UNKNOWN, "")
+
+
+def test_once_the_quarantine_is_over_no_glass_is_broken(lost: Lose, alice: User) -> None:
+    action = lost(alice, Kind.START_PROD)
+    with pytest.raises(NotClosed, match="another person"):
+        close(action, alice, glass=True, warned=True)
+    close(action, alice, glass=True, warned=True, alone=True)
+    assert action.glass == ""
+    assert not Entry.objects.filter(detail__startswith="Broke the glass")
 
 
 def test_the_quarantine_outlasts_any_sender() -> None:
@@ -87,7 +145,7 @@ def test_the_quarantine_outlasts_any_sender() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"verdict": ""}, {"verdict": "x"}, {"why": ""}, {"why": "  ok   \n   ok "}])
-def test_a_verdict_and_a_reason_are_asked_for(lost: Lose, bob: User, wrong: dict[str, str]) -> None:
+def test_a_verdict_and_a_reason_are_asked_for(lost: Lose, bob: User, wrong: dict[str, Any]) -> None:
     action = lost(bob)
     with pytest.raises(NotClosed):
         close(action, bob, **wrong)
@@ -136,6 +194,8 @@ def test_what_later_reads_saw_is_kept_once_for_each_change(
     action.refresh_from_db()
     seen = [(one["status"], one["tasks"]) for one in action.evidence]
     assert seen == [("STAND_BY", []), ("STAND_BY", [task])]
+    assert action.sent_at is not None
+    assert datetime.fromisoformat(action.evidence[0]["at"]) < action.sent_at, "the first is from before it was sent"
     assert action.state == State.UNKNOWN, "the program never decides"
 
 

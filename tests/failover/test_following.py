@@ -1,6 +1,8 @@
 """From accepted to its end, on evidence alone."""
 
+import subprocess
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +12,7 @@ from django.utils import timezone
 from drdash.cloud import reading
 from drdash.cloud.records import Server
 from drdash.cloud.wire import Accepted, NeverSent, Refused, Unclear
-from drdash.failover import following
+from drdash.failover import following, senders
 from drdash.failover.actions import Wish, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
@@ -29,13 +31,24 @@ def accepted(tenant: Tenant, bob: User, server: Server) -> Action:
     return action
 
 
+BUSY = [{"severity": "ERROR", "error": {"code": "ResourceBusy"}}]  # with a task that it does not name
+
+
 def seen(
-    action: Action, status: str, *, task: str = "", after: float = 1, failover: bool = True, issues: object = ()
+    action: Action,
+    status: str,
+    *,
+    task: str = "",
+    after: float = 1,
+    failover: bool = True,
+    issues: object = (),
+    last_test: str = "",
 ) -> Action:
     """The action after a read, begun so many seconds after the answer, that showed its server like this."""
-    item = {"uuid": action.server_uuid, "status": status, "task_uuid": task, "_issues": issues}
+    recovery: dict[str, Any] = {"test_failover": {"last_task_uuid": last_test}} if last_test else {}
+    item = {"uuid": action.server_uuid, "status": status, "task_uuid": task, "_issues": issues, "recovery": recovery}
     if failover:
-        item["recovery"] = {"active_failover": {"id": "f"}}
+        recovery["active_failover"] = {"id": "f"}
     assert action.answered_at is not None
     when = action.answered_at + timedelta(seconds=after)
     following.observe(action.tenant_id, [reading.server(msgspec.json.encode(item))], started=when, now=when)
@@ -72,6 +85,50 @@ def test_the_wanted_state_is_success_too_when_the_task_was_too_quick_to_be_seen(
 def test_the_wanted_state_after_someone_elses_task_is_no_success(accepted: Action) -> None:
     seen(accepted, "POWERING_ON", task=OTHER)
     assert seen(accepted, "FAILOVER_TEST", after=2).state == State.ACCEPTED
+
+
+def test_the_wanted_state_that_our_task_is_named_for_is_success_whatever_ran_besides(accepted: Action) -> None:
+    seen(accepted, "POWERING_ON", task=OTHER)
+    assert seen(accepted, "FAILOVER_TEST", after=2, last_test=OTHER).state == State.ACCEPTED
+    assert seen(accepted, "FAILOVER_TEST", after=3, last_test=accepted.task_uuid.upper()).state == State.SUCCEEDED
+
+
+@pytest.mark.parametrize("hidden", [{"issues": BUSY}, {"issues": None}])
+def test_the_wanted_state_is_no_success_while_a_task_may_be_kept_quiet(accepted: Action, hidden: Any) -> None:
+    assert seen(accepted, "FAILOVER_TEST", **hidden).state == State.ACCEPTED
+    assert seen(accepted, "FAILOVER_TEST", after=2).state == State.SUCCEEDED
+
+
+def test_a_task_that_is_not_named_is_a_sign_of_life_in_the_status_that_leads_there(accepted: Action) -> None:
+    assert accepted.answered_at is not None
+    for minutes in (5, 12, 18):
+        seen(accepted, "STARTING_FAILOVER_TEST", issues=BUSY, after=minutes * 60)
+    seen(accepted, "POWERING_ON", issues=BUSY, after=20 * 60)
+    following.sweep(accepted.answered_at + timedelta(minutes=28))
+    accepted.refresh_from_db()
+    assert accepted.state == State.ACCEPTED
+    following.sweep(accepted.answered_at + timedelta(minutes=28, seconds=1))
+    accepted.refresh_from_db()
+    assert accepted.state == State.UNKNOWN
+
+
+def test_a_status_alone_is_no_sign_of_life_nor_is_anothers_task(accepted: Action) -> None:
+    assert accepted.answered_at is not None
+    seen(accepted, "STARTING_FAILOVER_TEST", after=300)
+    seen(accepted, "STARTING_FAILOVER_TEST", after=301, task=OTHER)
+    seen(accepted, "STARTING_FAILOVER_TEST", after=302, issues=BUSY)
+    following.sweep(accepted.answered_at + timedelta(minutes=10, seconds=1))
+    accepted.refresh_from_db()
+    assert accepted.state == State.UNKNOWN
+
+
+def test_what_each_read_saw_is_kept_from_before_the_sending_to_the_end(accepted: Action) -> None:
+    seen(accepted, "STARTING_FAILOVER_TEST", task=accepted.task_uuid, failover=False)
+    seen(accepted, "STARTING_FAILOVER_TEST", task=accepted.task_uuid, failover=False, after=2)
+    seen(accepted, "FAILOVER_TEST", after=3)
+    kept = [(one["status"], one["tasks"], one["active_failover"]) for one in accepted.evidence]
+    assert kept[1:] == [("STARTING_FAILOVER_TEST", [accepted.task_uuid], ""), ("FAILOVER_TEST", [], "f")]
+    assert (kept[0], len(kept)) == (("STAND_BY", [], ""), 3)
 
 
 def test_a_read_that_began_before_the_answer_is_no_evidence(accepted: Action) -> None:
@@ -121,6 +178,41 @@ def test_ten_silent_minutes_after_the_last_sign_are_unknown(accepted: Action) ->
     following.sweep(accepted.answered_at + timedelta(minutes=15, seconds=1))
     accepted.refresh_from_db()
     assert accepted.state == State.UNKNOWN
+
+
+def a_process_that_ended() -> str:
+    """The name of a process of this boot that is certainly gone."""
+    host, boot, space, _, start = senders.me().split(" ")
+    with subprocess.Popen(["true"]) as process:
+        pass
+    return f"{host} {boot} {space} {process.pid} {start}"
+
+
+@pytest.mark.parametrize(
+    ("was", "ends"), [(State.REQUESTED, State.EXPIRED), (State.SENDING, State.UNKNOWN), (State.ACCEPTED, None)]
+)
+def test_what_a_process_that_is_gone_left_behind_is_settled_at_once(
+    accepted: Action, was: State, ends: State | None
+) -> None:
+    now = timezone.now()
+    Action.objects.update(state=was, requested_at=now, sent_at=now)
+    following.sweep(now)
+    assert Action.objects.get().state == was, "its process lives"
+    Action.objects.update(sender=a_process_that_ended())
+    following.sweep(now)
+    after = Action.objects.get()
+    assert after.state == (ends or was)
+    assert not ends or "process ended" in after.error
+
+
+def test_in_doubt_whether_a_sender_is_gone_time_alone_settles(accepted: Action) -> None:
+    now = timezone.now()
+    for sender in ("", "another-host boot ns 1 2"):
+        Action.objects.update(state=State.SENDING, sent_at=now, sender=sender)
+        following.sweep(now + timedelta(seconds=following.SEND_SECONDS))
+        assert Action.objects.get().state == State.SENDING
+        following.sweep(now + timedelta(seconds=following.SEND_SECONDS + 1))
+        assert Action.objects.get().state == State.UNKNOWN
 
 
 def test_unknown_is_never_closed_by_what_is_seen(accepted: Action) -> None:

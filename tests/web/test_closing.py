@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from drdash.clock import boot_seconds
 from drdash.cloud.records import Server
 from drdash.failover.actions import Wish, request
 from drdash.failover.guard import Kind
@@ -33,7 +34,9 @@ def of(person: User) -> Client:
 
 
 def age(action: Action) -> None:
-    Action.objects.filter(pk=action.pk).update(sent_at=timezone.now() - timedelta(minutes=16))
+    """Let its quarantine be over."""
+    sent = {"sent_at": timezone.now() - timedelta(minutes=16), "sent_boot": boot_seconds() - 16 * 60}
+    Action.objects.filter(pk=action.pk).update(**sent)
 
 
 def test_it_says_when_it_can_be_closed_and_then_how(lost: Action, bob: User) -> None:

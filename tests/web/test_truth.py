@@ -18,6 +18,8 @@ from drdash.cloud.words import ServerStatus
 from drdash.estate.clients import Clients
 from drdash.estate.replica import replica
 from drdash.estate.store import store
+from drdash.failover import origins
+from drdash.failover.models import Failover
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Credential, Membership, Tenant
@@ -231,6 +233,7 @@ def test_what_is_shown_is_what_the_cloud_last_truly_said(shown_to: User, install
         store()._redis.flushall()
         replica.cache_clear()
         installation.clients.forget()
+        origins.forget()
         browser.force_login(shown_to)  # hours pass from one schedule to the next
         with running("quiet", servers=51 if seed % 10 == 9 else 6, sites=2, seed=seed % 5) as simulator:
             tenant = watched(simulator, shown_to)
@@ -242,6 +245,7 @@ def test_what_is_shown_is_what_the_cloud_last_truly_said(shown_to: User, install
                     schedule.look(program, browser)
                 except AssertionError as error:
                     raise AssertionError(f"schedule {seed}, step {step}: {error}") from error
+            Failover.objects.all().delete()
             tenant.delete()
 
 
