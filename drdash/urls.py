@@ -7,3 +7,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("drdash.web.urls")),
 ]
+
+handler500 = "drdash.web.broken.broken"

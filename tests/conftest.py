@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-pytest_plugins = ["tests.canaries", "tests.estate.at_hand", "tests.hostile", "tests.sizes", "tests.stack"]
+pytest_plugins = ["tests.canaries", "tests.estate.at_hand", "tests.hostile", "tests.sizes", "tests.stack", "tests.webs"]
 DATA_DIR = Path(tempfile.mkdtemp(prefix="drdash-tests-"))
 (DATA_DIR / "static").mkdir()
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import msgspec
 from django.contrib.auth.models import User
-from django.db import IntegrityError
+from django.db import DatabaseError, Error, IntegrityError
 from django.utils import timezone
 
 from drdash.clock import boot_seconds
@@ -39,6 +39,7 @@ __all__ = [
     "KeyReused",
     "Preview",
     "TooMany",
+    "Unwritable",
     "Wish",
     "live_actions",
     "open_action",
@@ -56,6 +57,16 @@ _looks = BoundedSemaphore(AT_ONCE)
 
 class KeyReused(Exception):
     """The idempotency key belongs to another wish of this person; nothing was sent."""
+
+
+class Unwritable(DatabaseError):
+    """The database does not take what has to be written before anything is sent; nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing was sent: the database cannot be written, and without a record nothing ever is. "
+            "What cannot wait can be done in the cloud's own console."
+        )
 
 
 class TooMany(Exception):
@@ -104,7 +115,8 @@ def request(
     """Carry a wish through to its outcome: the action, and whether it was made by this call (False: a repeat).
 
     ``server`` is what is known of it; the cloud is asked again before anything is sent. A refusal by the guard is an
-    action in state ``refused`` without a ``status``. Raises Invalid, KeyReused, TooMany; then nothing was sent.
+    action in state ``refused`` without a ``status``. Raises Invalid, KeyReused, TooMany, Unwritable; then nothing was
+    sent.
     """
     check(wish, server)
     never, content = forbidden(wish, standing(user, tenant)), digest(tenant, server, wish)
@@ -142,6 +154,9 @@ def request(
         else:
             _carry_out(action, user, tenant, server, wish, begun, clock)
         return action, True
+    except Error as error:
+        # Before the POST: what cannot be written after it is the outcome's to bear.
+        raise Unwritable from error
     finally:
         _slots.release()
 

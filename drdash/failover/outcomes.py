@@ -4,7 +4,8 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
+from django.db import connection
 from django.utils import timezone
 
 from drdash.audit.record import writing
@@ -72,6 +73,22 @@ def settle(action: Action, sent: Sent, fresh: Server | None) -> None:
         # Without a connection it was never claimed; after a last word that was no, it has ended already.
         _end(action, [State.REQUESTED, State.SENDING], state, now=now, finished_at=now, error=error, detail=error)
         return
+    try:
+        _write(action, sent, state, error, now)
+    except DatabaseError:
+        connection.close()  # another one may do
+        try:
+            _write(action, sent, state, error, now)
+        except DatabaseError as problem:
+            # The row stays as it was claimed, and is unknown once this process is gone or its time is over.
+            task = sent.answer.task_uuid if isinstance(sent.answer, Accepted) else ""
+            told = (action.pk, type(problem).__name__, state.label, sent.status or "", task or error)
+            log.error("What came of action %s could not be written (%s): %s %s %s", *told)
+            return
+    _note_what_is_allowed(action, sent, now)
+
+
+def _write(action: Action, sent: Sent, state: State, error: str, now: datetime) -> None:
     fields: dict[str, Any] = {"status": sent.status, "reply": sent.reply, "error": error, "answered_at": now}
     if isinstance(sent.answer, Accepted):
         fields |= {"task_uuid": sent.answer.task_uuid, "last_sign_at": now}
@@ -81,7 +98,6 @@ def settle(action: Action, sent: Sent, fresh: Server | None) -> None:
     if not _end(action, [State.SENDING], state, now=now, detail=detail, **fields):
         # Time made it unknown meanwhile, and only a person closes that: what came is for them to read.
         keep_late_answer(action, now=now, said=f"{state.label}. {error}".strip(), sent=sent)
-    _note_what_is_allowed(action, sent, now)
 
 
 def _end(action: Action, before: list[State], state: State, *, now: datetime, **fields: Any) -> bool:
