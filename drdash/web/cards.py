@@ -77,8 +77,9 @@ class SiteCard(msgspec.Struct, frozen=True):
     links: tuple[Link, ...]
 
 
-def server_card(seen: Seen[Server], site: Site | None) -> ServerCard:
-    """The card of a server; ``site`` None: its site is not among the known ones."""
+def server_card(seen: Seen[Server], site: Site | None, *, old: bool = False) -> ServerCard:
+    """The card of a server; ``site`` None: its site is not among the known ones. ``old``: its automated test succeeded
+    too long ago to look current."""
     server = seen.record
     test = server.automated_test
     return ServerCard(
@@ -92,8 +93,8 @@ def server_card(seen: Seen[Server], site: Site | None) -> ServerCard:
         site=site_name(server.site_uuid, site),
         issues=tuple(_issue(issue) for issue in server.issues or ()),
         worst=_worst(server.issues),
-        automated=automated(test),
-        automated_short=_shorter(automated(test)),
+        automated=automated(test, old=old),
+        automated_short=_shorter(automated(test, old=old)),
         schedule=wording.SCHEDULE.get(test.schedule, test.schedule) if test else "",
         missing_since=seen.missing_since,
         task_uuids=tuple(sorted(server.task_uuids)),
@@ -147,10 +148,12 @@ def moving(server: Server) -> bool:
     return server.busy or look_of(wording.SERVER_STATUS, server.status).icon == "moving"
 
 
-def automated(test: AutomatedTest | None) -> Look:
-    """What is said of the automated test: never green unless it succeeded."""
+def automated(test: AutomatedTest | None, *, old: bool = False) -> Look:
+    """What is said of the automated test: never green unless it succeeded, and not long ago."""
     if test is None:
         return Look("No automated test", "still", "off")
+    if old:
+        return Look("Automated test succeeded then", "warn", "clock")
     if test.last_status:
         return look_of(wording.AUTOMATED_TEST, test.last_status)
     if test.schedule == "NEVER":

@@ -18,7 +18,7 @@ from drdash.failover.actions import live_actions, own_state
 from drdash.failover.models import Action, State
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
-from drdash.web import buttons, cards, facts
+from drdash.web import buttons, cards, facts, tested
 from drdash.web.actioncards import action_card, stamp
 from drdash.web.pauses import Pause, pauses_of
 from drdash.web.wording import action_name
@@ -57,10 +57,10 @@ def server_row(
     owner: Tenant, estate: Estate, seen: Seen[Server], *, role: Role, ours: Action | None, stale: bool | None = None
 ) -> str:
     """A server as a row of a table."""
-    late = _stale(estate, stale)
+    late, old = _stale(estate, stale), tested.overdue(seen.record.automated_test, timezone.now())
     site = estate.sites.get(seen.record.site_key)
-    key = ("server-row", owner.pk, owner.name, *_rules(owner), role, late, _of(seen), _of(site), stamp(ours))
-    return _once(key, lambda: _draw("servers/_row.html", _server(owner, estate, seen, role, ours), stale=late))
+    key = ("server-row", owner.pk, owner.name, *_rules(owner), role, late, old, _of(seen), _of(site), stamp(ours))
+    return _once(key, lambda: _draw("servers/_row.html", _server(owner, estate, seen, role, ours, old), stale=late))
 
 
 def server_panel(
@@ -72,6 +72,9 @@ def server_panel(
         Action.objects.filter(tenant_id=estate.tenant, server_uuid=seen.record.key).select_related("user")[:RECENT]
     )
     site = estate.sites.get(seen.record.site_key)
+    started, now = tested.seen_started(owner.pk, seen.record), timezone.now()
+    last_test = tested.last_test(seen.record, started=started, now=now)
+    old = tested.overdue(seen.record.automated_test, now)
     key = (
         "server-panel",
         owner.pk,
@@ -79,17 +82,23 @@ def server_panel(
         *_rules(owner),
         role,
         late,
+        (last_test, old),
         _of(seen),
         _of(site),
         tuple(map(stamp, [ours, *recent])),
     )
 
     def draw() -> str:
-        context = _server(owner, estate, seen, role, ours)
+        context = _server(owner, estate, seen, role, ours, old)
         groups = facts.groups(seen.record.json, "Server")
         return _draw(
             "servers/_panel.html",
-            {**context, "groups": groups, "recent": [action_card(action) for action in recent]},
+            {
+                **context,
+                "groups": groups,
+                "tested": last_test,
+                "recent": [action_card(action) for action in recent],
+            },
             stale=late,
         )
 
@@ -181,7 +190,9 @@ def blocked(owner: Tenant, estate: Estate, seen: Seen[Server], ours: Action | No
     return _once(key, judged) == "yes"
 
 
-def _server(owner: Tenant, estate: Estate, seen: Seen[Server], role: Role, ours: Action | None) -> dict[str, Any]:
+def _server(
+    owner: Tenant, estate: Estate, seen: Seen[Server], role: Role, ours: Action | None, old: bool
+) -> dict[str, Any]:
     site = estate.site_of(seen.record)
     shown = (
         ()
@@ -197,7 +208,7 @@ def _server(owner: Tenant, estate: Estate, seen: Seen[Server], role: Role, ours:
     )
     in_row = tuple(button for button in shown if not button.pointless)
     return {
-        "card": cards.server_card(seen, site),
+        "card": cards.server_card(seen, site, old=old),
         "buttons": shown,
         "row_buttons": in_row,
         "reasons": buttons.summary(in_row),
