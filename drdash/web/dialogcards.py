@@ -103,12 +103,15 @@ def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: 
         "card_status": cards.server_status(server),
         "vm_started": bool(server.vm and server.vm.status == "STARTED"),
         "asked": asked.items(),
-        "blocking": [shown_reason(reason) for reason in verdict.reasons if reason.mark > Mark.ACKNOWLEDGE],
+        "blocking": list(
+            dict.fromkeys(shown_reason(reason) for reason in verdict.reasons if reason.mark > Mark.ACKNOWLEDGE)
+        ),
         "by_ids": BY_IDS,
         "latest": LATEST,
         "ours": seen.ours,
         "offers": verdict.allowed or breaks,
         "breaks": breaks,
+        "unread": any(reason.code == "ReadFailed" for reason in verdict.reasons),
         "unfolded": breaks and typed.breaks,
         "shortest": SHORTEST_GLASS,
         "originals": [(one, one.words) for one in Original] if kind is Kind.START_PROD else [],

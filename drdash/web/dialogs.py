@@ -52,7 +52,7 @@ def _ask(request: HttpRequest, frame: Frame, found: Found, kind: Kind, tried: Tr
     if context["starts"] and context["offers"]:
         context |= _points(request, context)
     if request.headers.get("HX-Request") != "true":
-        return page(request, "dialogs/page.html", context, frame=frame, status=tried.status)
+        return page(request, "dialogs/page.html", context | {"whole": True}, frame=frame, status=tried.status)
     html: str = render_to_string("dialogs/_dialog.html", context, request)
     if tried.refused:
         html += _beside(request, found)

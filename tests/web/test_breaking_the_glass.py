@@ -92,6 +92,8 @@ def test_it_works_when_the_cloud_cannot_be_read_or_asks_to_wait(
     simulator.fail(method="GET", path="/servers", **fault)
     dialog = opened(alice, server, KIND)
     assert "Break the glass…" in dialog.html
+    assert "<dt>Last seen</dt>" in dialog.html
+    assert "Whether a failover runs already, nobody here knows" in dialog.html
     status, _, _ = broken(dialog, server, acknowledge="ReadFailed")
     assert (status, len(posts(simulator)), Action.objects.get().state) == (200, 1, State.ACCEPTED)
 
