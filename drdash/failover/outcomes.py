@@ -1,6 +1,7 @@
 """The one POST, and what its answer means. Only a definite answer counts as one; everything else is unknown."""
 
 import logging
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +85,9 @@ def settle(action: Action, sent: Sent, fresh: Server | None) -> None:
             task = sent.answer.task_uuid if isinstance(sent.answer, Accepted) else ""
             told = (action.pk, type(problem).__name__, state.label, sent.status or "", task or error)
             log.error("What came of action %s could not be written (%s): %s %s %s", *told)
+            action.state = State.SENDING
+            with suppress(DatabaseError):
+                action.refresh_from_db()
             return
     _note_what_is_allowed(action, sent, now)
 
