@@ -123,6 +123,7 @@ def _one(request: HttpRequest, frame: Frame, found: Approval, **tried: str) -> H
             "differs": any(line.differs for line in context["lines"]) or not context["lines"],
             "blocking": [shown_reason(one) for one in reasons if one.mark > Mark.ACKNOWLEDGE],
             "nods": [shown_reason(one) for one in reasons if one.mark is Mark.ACKNOWLEDGE],
+            "starts": found.kind != Kind.STOP,
             "proven": proving.proven(request),
         }
     return page(request, "approvals/one.html", context, frame=frame, status=409 if tried else 200)

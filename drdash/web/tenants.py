@@ -100,7 +100,7 @@ def tenant(request: HttpRequest, pk: int) -> HttpResponse:
         "people": _people(people),
         "tokens": tokens.held_in(one),
         "proven": proving.proven(request),
-        "entries": Entry.objects.filter(tenant=one.pk, action=None)[:TOLD],
+        "entries": Entry.objects.filter(tenant=one.pk, action=None, server_uuid="")[:TOLD],
     }
     return page(request, "tenants/one.html", context, frame=frame)
 
