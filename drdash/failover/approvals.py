@@ -47,6 +47,7 @@ __all__ = [
     "take",
     "usable",
     "waiting_for",
+    "was_read",
     "withdraw",
 ]
 
@@ -61,7 +62,6 @@ OVER = {
     Consent.EXPIRED: "It is too old.",
     Consent.USED: "It was used already.",
 }
-# The read behind a verdict with one of these did not see server and site: what differs is no difference.
 UNREAD = frozenset({"ReadFailed", "ServerGone", "SiteUnread"})
 
 
@@ -74,6 +74,11 @@ def lifted(verdict: Verdict) -> Verdict:
     """The verdict as it is with a second admin's word."""
     reasons = tuple(reason for reason in verdict.reasons if reason.code != NEEDED)
     return msgspec.structs.replace(verdict, reasons=reasons)
+
+
+def was_read(verdict: Verdict) -> bool:
+    """Whether the read behind it saw server and site: only then what differs is a difference."""
+    return not UNREAD & {reason.code for reason in verdict.reasons}
 
 
 def ask(
@@ -128,7 +133,7 @@ def give(approval: Approval, *, by: User, said: str, verdict: Verdict, seen: Sig
     if settle(approval, now).state != Consent.ASKED:
         raise NotApproved(f"It waits for nobody. {OVER[Consent(approval.state)]}")
     standing = {one.code: one.message for one in verdict.reasons if one.mark > Mark.ACKNOWLEDGE and one.code != NEEDED}
-    if not standing.keys() & UNREAD:
+    if was_read(verdict):
         must_hold(approval, seen, now)
     if standing:
         raise NotApproved(f"It could not go now, so it is not approved: {' '.join(standing.values())}")

@@ -112,6 +112,7 @@ def _wish(asked: NewAction, seen: Sighting | None, *, unproven: str) -> Wish:
         confirm=asked.confirm,
         seen=seen,
         glass=asked.break_glass.reason if asked.break_glass else "",
+        approval=asked.approval or None,
         unproven=unproven,
     )
 

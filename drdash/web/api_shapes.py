@@ -170,7 +170,9 @@ class NewAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content is the same action, however often it is sent. `seen`: the estate's version that you decided on; what has
     changed for the worse since then stops the action. `password`: yours, for production from a session whose sign-in is
     older than 5 minutes; a token needs the right to production instead, which an admin gives to it. `break_glass`: for
-    a start of production alone, and always with your password.
+    a start of production alone, and always with your password. `approval`: the number of a second admin's approval,
+    where the tenant takes two persons for production (else 409 with `NeedsApproval`). It is asked for and given on the
+    pages, and holds for you, the server, the action and the recovery point, once, as long as nothing changes.
     """
 
     action: Kind
@@ -181,3 +183,4 @@ class NewAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seen: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
     password: Password | UnsetType = UNSET
     break_glass: BreakGlass | UnsetType = UNSET
+    approval: Annotated[int, Meta(ge=1, le=2**31 - 1)] | UnsetType = UNSET

@@ -1,16 +1,21 @@
 """What an approval's row and page show: what was asked, by whom and why, what was seen then and what is now. Pure."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from django.urls import reverse
 
+from drdash.failover import approvals
+from drdash.failover.actions import Preview
 from drdash.failover.consents import LIVES, seen_then
 from drdash.failover.guard import Kind
-from drdash.failover.models import Approval
+from drdash.failover.models import Approval, Consent
 from drdash.failover.sighting import Sighting
 from drdash.web.actioncards import action_url, recovery_point
 from drdash.web.buttons import dialog_url, server_url
+from drdash.web.forms import LATEST
+from drdash.web.shifts import Shift, shifts
 from drdash.web.wording import (
     CONSENT,
     CONSENT_MEANS,
@@ -93,6 +98,31 @@ def approval_card(approval: Approval) -> ApprovalCard:
         point="" if approval.kind == Kind.STOP else recovery_point(approval.recovery_point),
         action_url=action_url(used) if used else "",
     )
+
+
+def in_dialog(seen: Preview, asked: Approval | None, *, breaks: bool) -> tuple[Preview, dict[str, Any]]:
+    """What an action's dialog shows of a second admin's word, and the preview as it is with it. ``asked``: what the
+    reader asked for and may still get or use; ``breaks``: they would rather break the glass.
+    """
+    changed: tuple[Shift, ...] = ()
+    if approvals.NEEDED not in {reason.code for reason in seen.verdict.reasons}:
+        asked = None
+    if asked and (then := seen_then(asked)) and approvals.was_read(seen.verdict):
+        changed = shifts(msgspec.structs.replace(then, role=seen.sighting.role), seen.sighting)
+    holds = asked is not None and asked.state == Consent.GIVEN and not approvals.changes(asked, seen.sighting)
+    if holds:
+        seen = msgspec.structs.replace(seen, verdict=approvals.lifted(seen.verdict))
+    lacks = approvals.lacks_only_approval(seen.verdict)
+    return seen, {
+        "asked_for": approval_card(asked) if asked else None,
+        "holds": holds,
+        "fixed": msgspec.json.encode(asked.recovery_point).decode() if asked and asked.recovery_point else LATEST,
+        "lacks": lacks and not breaks,
+        "unfolded": seen.verdict.breakable and breaks,
+        "since": changed,
+        "ask_url": f"{server_url(seen.server.uuid)}approval/{seen.verdict.kind}/",
+        "shortest_ask": approvals.SHORTEST,
+    }
 
 
 def lines(approval: Approval, now: Sighting | None) -> tuple[Line, ...]:

@@ -11,18 +11,23 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from drdash.failover import actions, approvals
+from drdash.failover import actions, approvals, sighting
 from drdash.failover.actions import Preview
 from drdash.failover.approvals import NotApproved
 from drdash.failover.consents import LIVES
 from drdash.failover.guard import Kind
 from drdash.failover.models import Approval, Consent
 from drdash.failover.reasons import Mark
-from drdash.web import finding, proving
+from drdash.failover.sighting import Expired, Sighting
+from drdash.web import dialogs, finding, proving
 from drdash.web.approvalcards import approval_card, approval_url, lines
 from drdash.web.buttons import shown_reason
-from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
+from drdash.web.dialogcards import Tried, Typed
+from drdash.web.finding import Found
+from drdash.web.forms import AskForm
+from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, wants_part
 from drdash.web.journal import paged
+from drdash.web.shifts import shifts
 from drdash.web.tenants import user_of
 
 LONGEST = 2000
@@ -62,6 +67,53 @@ def approval(request: HttpRequest, pk: int) -> HttpResponse:
         same = request.GET.get("have") == context["have"]
         return HttpResponse(status=204) if same else part(request, "approvals/_panel.html", context)
     return _one(request, frame, found)
+
+
+@require_POST
+def ask(request: HttpRequest, uuid: str, kind: str) -> HttpResponse:
+    """Ask the other admins, from an action's dialog, for what its reader saw and the cloud still tells."""
+    if kind not in set(Kind):
+        raise Http404
+    frame = frame_of(request)
+    found = server_or_404(frame, uuid)
+    user, tenant, wanted = user_of(request), frame.reach.tenants[found.estate.tenant], Kind(kind)
+    if not frame.role(tenant.pk).runs_production:
+        raise PermissionDenied
+    form, before = AskForm(request.POST, kind=wanted), None
+    try:
+        before = _before(request, user.pk, wanted, found)
+        if not form.is_valid():
+            raise NotApproved(form.problems())
+        seen = actions.preview(user=user, tenant=tenant, server=found.server, kind=wanted)
+        if shifts(before, seen.sighting):
+            raise NotApproved("Nobody was asked yet: something changed since you looked.")
+        asked = approvals.ask(
+            user=user,
+            tenant=tenant,
+            server=seen.server,
+            kind=wanted,
+            point=form.cleaned_data.get("recovery_point"),
+            verdict=seen.verdict,
+            seen=seen.sighting,
+            why=form.cleaned_data["why"],
+            now=timezone.now(),
+        )
+    except (Expired, NotApproved) as problem:
+        tried = Tried(str(problem), 409, Typed.of(request.POST), before)
+        return dialogs.show(request, frame, found, wanted, tried)
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(status=204, headers={"HX-Redirect": approval_url(asked)})
+    return redirect(approval_url(asked))
+
+
+def _before(request: HttpRequest, user: int, kind: Kind, found: Found) -> Sighting:
+    """What the dialog showed. An old one will do here: it only has to show what still is. Raises Expired."""
+    try:
+        return sighting.unseal(request.POST.get("token", ""), user=user, kind=kind, server=found.key)
+    except Expired as old:
+        if old.seen is None:
+            raise
+        return old.seen
 
 
 @sensitive_post_parameters()

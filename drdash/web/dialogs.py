@@ -7,16 +7,17 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from drdash.failover import actions, sighting
+from drdash.failover import actions, approvals, sighting
 from drdash.failover.actions import Invalid, KeyReused, TooMany
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.failover.sighting import Expired, Sighting
 from drdash.tenants.roles import Role
-from drdash.web import dialogcards, points, proving, rows
+from drdash.web import approvalcards, dialogcards, points, proving, rows
 from drdash.web.actioncards import action_card, action_url
 from drdash.web.buttons import dialog_url
 from drdash.web.dialogcards import Tried, Typed
@@ -41,14 +42,16 @@ def dialog(request: HttpRequest, uuid: str, kind: str) -> HttpResponse:
     found = server_or_404(frame, uuid)
     if request.method == "POST":
         return _send(request, frame, found, Kind(kind))
-    return _ask(request, frame, found, Kind(kind), Tried())
+    return show(request, frame, found, Kind(kind), Tried())
 
 
-def _ask(request: HttpRequest, frame: Frame, found: Found, kind: Kind, tried: Tried) -> HttpResponse:
+def show(request: HttpRequest, frame: Frame, found: Found, kind: Kind, tried: Tried) -> HttpResponse:
     """The dialog as a fresh read of the cloud allows it, with what the last try held."""
     user, tenant = _user(request), frame.reach.tenants[found.estate.tenant]
     seen = actions.preview(user=user, tenant=tenant, server=found.server, kind=kind)
-    context = dialogcards.context(seen, kind, tenant, tried, proven=proving.proven(request))
+    asked = approvals.open_one(user=user, tenant=tenant, server=found.server, kind=kind, now=timezone.now())
+    seen, second = approvalcards.in_dialog(seen, asked, breaks="glass" in request.GET or tried.typed.breaks)
+    context = dialogcards.context(seen, kind, tenant, tried, proven=proving.proven(request)) | second
     if context["starts"] and context["offers"]:
         context |= _points(request, context)
     if request.headers.get("HX-Request") != "true":
@@ -66,19 +69,19 @@ def _send(request: HttpRequest, frame: Frame, found: Found, kind: Kind) -> HttpR
     try:
         seen = sighting.unseal(request.POST.get("token", ""), user=user.pk, kind=kind, server=found.server.key)
         if not form.is_valid():
-            raise Invalid(" ".join(str(one) for errors in form.errors.values() for one in errors))
+            raise Invalid(form.problems())
         wish = form.wish(seen, unproven=_unproven(request, form))
         action, _ = actions.request(user=user, tenant=tenant, server=found.server, wish=wish)
     except Expired as problem:
-        return _ask(request, frame, found, kind, Tried(str(problem), 409, typed, problem.seen))
+        return show(request, frame, found, kind, Tried(str(problem), 409, typed, problem.seen))
     except KeyReused as problem:
-        return _ask(request, frame, found, kind, Tried(str(problem), 409, typed, seen))
+        return show(request, frame, found, kind, Tried(str(problem), 409, typed, seen))
     except Invalid as problem:
-        return _ask(request, frame, found, kind, Tried(str(problem), 422, typed, seen))
+        return show(request, frame, found, kind, Tried(str(problem), 422, typed, seen))
     except TooMany as problem:
-        return _ask(request, frame, found, kind, Tried(str(problem), 503, typed, seen))
+        return show(request, frame, found, kind, Tried(str(problem), 503, typed, seen))
     if _refused(action) and dialogcards.repairable(action):
-        return _ask(request, frame, found, kind, Tried("", _status(action), typed, seen, action))
+        return show(request, frame, found, kind, Tried("", _status(action), typed, seen, action))
     return _done(request, found, kind, action)
 
 

@@ -44,20 +44,13 @@ class Codes(forms.Field):
         return frozenset(one[:200] for one in map(str, value or ()) if one.isprintable())
 
 
-class WishForm(forms.Form):
-    """What a dialog sends. ``point`` has no default: a form that lost it must not mean "latest"."""
+class PointForm(forms.Form):
+    """The choice of a recovery point. ``point`` has no default: a form that lost it must not mean "latest"."""
 
     point = forms.CharField(max_length=2000, required=False)
     backup_id = forms.CharField(max_length=200, required=False)
     archive_id = forms.CharField(max_length=200, required=False)
     vault_id = forms.CharField(max_length=200, required=False)
-    acknowledge = Codes(required=False)
-    confirm = forms.CharField(max_length=1000, required=False)
-    original = forms.CharField(max_length=100, required=False)
-    password = forms.CharField(max_length=4096, required=False, strip=False)
-    breaks = forms.BooleanField(required=False)
-    why = forms.CharField(max_length=2000, required=False)
-    approval = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
 
     def __init__(self, data: Any, *, kind: Kind) -> None:
         super().__init__(data)
@@ -67,10 +60,6 @@ class WishForm(forms.Form):
         cleaned = super().clean() or {}
         if self._kind is Kind.STOP:
             return cleaned
-        if self._kind is Kind.START_PROD and cleaned.get("original") not in set(Original):
-            self.add_error("original", "Say whether the original machine is off.")
-        if cleaned.get("breaks") and len(" ".join(cleaned.get("why", "").split())) < SHORTEST_GLASS:
-            self.add_error("why", f"Write why the glass is broken, in {SHORTEST_GLASS} characters at least.")
         point = cleaned.get("point", "")
         if point == BY_IDS:
             typed = {name: cleaned.get(name, "") for name in IDS}
@@ -83,6 +72,36 @@ class WishForm(forms.Form):
             cleaned["recovery_point"] = recovery_point(point)
             if cleaned["recovery_point"] is None:
                 self.add_error("point", "Choose a recovery point.")
+        return cleaned
+
+    def problems(self) -> str:
+        """What is wrong with it, in sentences; empty when nothing is."""
+        return " ".join(str(one) for errors in self.errors.values() for one in errors)
+
+
+class AskForm(PointForm):
+    """What a dialog sends that asks for a second admin's word."""
+
+    why = forms.CharField(max_length=2000, required=False)
+
+
+class WishForm(PointForm):
+    """What a dialog sends."""
+
+    acknowledge = Codes(required=False)
+    confirm = forms.CharField(max_length=1000, required=False)
+    original = forms.CharField(max_length=100, required=False)
+    password = forms.CharField(max_length=4096, required=False, strip=False)
+    breaks = forms.BooleanField(required=False)
+    why = forms.CharField(max_length=2000, required=False)
+    approval = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if self._kind is Kind.START_PROD and cleaned.get("original") not in set(Original):
+            self.add_error("original", "Say whether the original machine is off.")
+        if cleaned.get("breaks") and len(" ".join(cleaned.get("why", "").split())) < SHORTEST_GLASS:
+            self.add_error("why", f"Write why the glass is broken, in {SHORTEST_GLASS} characters at least.")
         return cleaned
 
     def wish(self, seen: Sighting, *, unproven: str) -> Wish:

@@ -27,6 +27,7 @@ urlpatterns = [
     path("servers/jump/", pages.jump, name="jump"),
     path("servers/<path:uuid>/actions/<str:kind>/", dialogs.dialog, name="dialog"),
     path("servers/<path:uuid>/history/", timeline.shown, name="server_history"),
+    path("servers/<path:uuid>/approval/<str:kind>/", approvals.ask, name="approval-ask"),
     path("servers/<path:uuid>/tasks/", progress.of_server, name="server_tasks"),
     path("servers/<path:uuid>/screenshot/", screenshots.shown, name="screenshot"),
     path("servers/<path:uuid>/screenshot/<str:size>/", screenshots.picture, name="picture"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,15 +11,18 @@ from django.test import Client
 from django.utils import timezone
 
 from drdash.cloud.records import RecoveryPoint, Server
+from drdash.estate.store import store
 from drdash.failover import approvals
 from drdash.failover.actions import preview
 from drdash.failover.guard import Kind
-from drdash.failover.models import Approval, Consent
+from drdash.failover.models import Approval, Consent, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
 from drdash.web.proving import SECONDS
-from tests.stack import Poll
+from tests.stack import Poll, at_rest
+from tests.web.asking import Program
+from tests.web.opening import HTMX, Shown, opened, posts
 
 WHY = "The data centre burns: it has to run in the cloud."
 NO = {"said": "The plan says otherwise."}
@@ -217,7 +221,7 @@ def test_the_page_that_waits_is_told_without_a_word_to_the_cloud(
     have = page.split("?have=")[1].split('"')[0]
     simulator.forget_requests()
     assert client.get(f"{at(approval)}?have={have}", **part).status_code == 204
-    seen = preview(user=dora, tenant=approval.tenant, server=_server(approval), kind=Kind.START_PROD)
+    seen = preview(user=dora, tenant=approval.tenant, server=at_rest(approval.tenant), kind=Kind.START_PROD)
     approvals.give(approval, by=dora, said="", verdict=seen.verdict, seen=seen.sighting, now=timezone.now())
     simulator.forget_requests()
     told = text(client, f"{at(approval)}?have={have}", **part)
@@ -226,11 +230,158 @@ def test_the_page_that_waits_is_told_without_a_word_to_the_cloud(
     assert not simulator.requests
 
 
-def _server(approval: Approval) -> Server:
-    from tests.stack import at_rest
-
-    return at_rest(approval.tenant)
-
-
 def test_there_is_no_way_to_the_pages_where_nobody_needs_them(tenant: Tenant, server: Server, alice: User) -> None:
     assert 'href="/approvals/"' not in text(of(alice), "/servers/")
+
+
+# ---- from an action's dialog
+
+
+def test_an_admin_asks_another_approves_and_the_first_goes_on_once(
+    simulator: Simulator, server: Server, alice: User, dora: User
+) -> None:
+    asking = opened(alice, server, "start_failover_prod")
+    assert "Ask for approval: start production of" in asking.html
+    assert 'name="confirm"' not in asking.html
+    to = sent(asking, why=WHY)
+    assert to.startswith("/approvals/")
+    waiting = opened(alice, server, "start_failover_prod")
+    assert "Waits for a second admin" in waiting.html
+    assert of(dora).post(f"{to}give/").status_code == 302
+    going = opened(alice, server, "start_failover_prod")
+    assert "dora approved it" in going.html
+    status, _, _ = going.send(confirm=server.name)
+    assert status == 200
+    approval = Approval.objects.get()
+    assert (approval.state, approval.action.state) == (Consent.USED, State.ACCEPTED)
+    assert f"/actions/{approval.action.pk}/" in text(of(alice), to)
+    assert len(posts(simulator)) == 1
+    status, _, _ = going.send(confirm=server.name)
+    assert (status, len(posts(simulator))) == (200, 1), "the same form is the same action"
+
+
+def test_the_recovery_point_that_was_approved_is_the_one_that_goes(
+    simulator: Simulator, server: Server, alice: User, dora: User
+) -> None:
+    ids = {"point": "ids", "backup_id": "b-1", "archive_id": "a-1", "vault_id": "v-1"}
+    to = sent(opened(alice, server, "start_failover_prod"), why=WHY, **ids)
+    of(dora).post(f"{to}give/")
+    going = opened(alice, server, "start_failover_prod")
+    fixed = going.fields["point"] = unescape(going.html.split('name="point" value="')[1].split('"')[0])
+    for other in ("latest", fixed.replace("b-1", "b-2")):
+        status, html, _ = opened(alice, server, "start_failover_prod").send(confirm=server.name, point=other)
+        assert (status, posts(simulator)) == (409, [])
+        assert "The approval is for something else." in html
+    assert going.send(confirm=server.name)[0] == 200
+    (post,) = simulator.posts
+    assert '"backup_id":"b-1"' in post.body
+
+
+def test_an_approval_for_another_server_or_person_lets_nothing_go(
+    simulator: Simulator, tenant: Tenant, server: Server, alice: User, dora: User, ask: Ask
+) -> None:
+    approval = ask()
+    of(dora).post(at(approval, "give"))
+    by_dora = opened(dora, server, "start_failover_prod")
+    assert "Ask for approval" in by_dora.html
+    fields = {"confirm": server.name, "approval": approval.pk, "original": "OriginalOff"}
+    status, html, _ = by_dora.send(**fields)
+    assert status == 409
+    assert "The approval is for something else." in html
+    estate = store().load(tenant.pk)
+    other = next(one.record for _, one in sorted(estate.servers.items()) if one.record.name != server.name)
+    status, _, _ = opened(alice, other, "start_failover_prod").send(**{**fields, "confirm": other.name})
+    assert status in (409, 422)
+    assert posts(simulator) == []
+    assert state(approval) == Consent.GIVEN
+
+
+def test_what_changed_after_the_yes_voids_it_and_is_asked_for_anew(
+    simulator: Simulator, server: Server, alice: User, dora: User, ask: Ask
+) -> None:
+    approval = ask()
+    of(dora).post(at(approval, "give"))
+    going = opened(alice, server, "start_failover_prod")
+    simulator.force_server(server.uuid, issues=[["VPNIPSecNotConfigured", "WARNING", None]])
+    status, _, _ = going.send(confirm=server.name, acknowledge="VPNIPSecNotConfigured")
+    assert (status, posts(simulator), state(approval)) == (409, [], Consent.VOID)
+    again = opened(alice, server, "start_failover_prod")
+    assert "Ask for approval" in again.html
+
+
+def test_what_changed_before_it_is_asked_for_is_shown_first(
+    simulator: Simulator, server: Server, alice: User, dora: User
+) -> None:
+    asking = opened(alice, server, "start_failover_prod")
+    simulator.force_server(server.uuid, issues=[["VPNIPSecNotConfigured", "WARNING", None]])
+    asking.path = asking.path.replace("/actions/", "/approval/")
+    status, html, _ = asking.go_on(why=WHY)
+    assert status == 409
+    assert "What changed since you looked" in html
+    assert WHY in html
+    assert not Approval.objects.exists()
+    status, html, _ = asking.go_on(why="short")
+    assert "10 characters" in html
+    assert sent(asking, why=WHY).startswith("/approvals/")
+
+
+def test_only_admins_ask_and_only_with_a_dialog_of_their_own(
+    server: Server, alice: User, bob: User, victor: User, charlie: User, dora: User
+) -> None:
+    path = f"/servers/{server.uuid}/approval/start_failover_prod/"
+    token = opened(alice, server, "start_failover_prod").fields["token"]
+    asked = {"why": WHY, "point": "latest", "token": token}
+    for person, status in ((bob, 403), (victor, 403), (charlie, 404), (dora, 409)):
+        assert of(person).post(path, asked).status_code == status
+    assert of(alice).post(path, {**asked, "token": "forged"}).status_code == 409
+    assert of(alice).post(path, {"why": WHY, "token": token}).status_code == 409, "no point is not the latest"
+    assert of(alice).post(path.replace("prod", "other"), asked).status_code == 404
+    assert of(alice).get(path).status_code == 405
+    assert not Approval.objects.exists()
+    assert of(alice).post(path, asked).status_code == 302
+
+
+def test_a_test_needs_no_second_person(server: Server, alice: User, bob: User, dora: User) -> None:
+    for person in (alice, bob):
+        assert "approval" not in opened(person, server).html
+    assert opened(bob, server).send()[0] == 200
+
+
+def test_without_another_admin_the_glass_is_broken_for_a_start(
+    simulator: Simulator, server: Server, alice: User, dora: User
+) -> None:
+    assert "?glass=1" in opened(alice, server, "start_failover_prod").html
+    path = f"/servers/{server.uuid}/actions/start_failover_prod/?glass=1"
+    alone = Shown(alice, server, "start_failover_prod", path, **HTMX)
+    assert "What breaking the glass means" in alone.html
+    reason = "Nobody else can be reached, and the data centre burns."
+    status, _, _ = alone.send(confirm=server.name, why=reason, password="alice", acknowledge="NeedsApproval")
+    assert (status, len(posts(simulator))) == (200, 1)
+
+
+def test_a_program_needs_the_number_of_an_approval(
+    simulator: Simulator, tenant: Tenant, server: Server, alice: User, dora: User, ask: Ask
+) -> None:
+    program = Program(alice, tenant)
+    wish: dict[str, Any] = {"confirm": server.name}
+    refused = program.act(server.uuid, "start_failover_prod", **wish)
+    assert refused.status_code == 409
+    assert [one["code"] for one in refused.json()["reasons"]] == ["NeedsApproval"]
+    approval = ask()
+    assert program.act(server.uuid, "start_failover_prod", approval=approval.pk, **wish).status_code == 409
+    of(dora).post(at(approval, "give"))
+    for wrong in (0, -1, 2**40, "1", 1.5):
+        assert program.act(server.uuid, "start_failover_prod", approval=wrong, **wish).status_code == 400
+    assert program.act(server.uuid, "start_failover_prod", approval=approval.pk + 1, **wish).status_code == 409
+    assert posts(simulator) == []
+    assert program.act(server.uuid, "start_failover_prod", approval=approval.pk, **wish).status_code == 201
+    assert program.act(server.uuid, "start_failover_prod", approval=approval.pk, **wish).status_code == 409
+    assert len(posts(simulator)) == 1
+
+
+def sent(asking: Shown, **typed: str) -> str:
+    """Where the asking leads."""
+    asking.path = asking.path.replace("/actions/", "/approval/")
+    status, html, headers = asking.send(**typed)
+    assert status == 204, html
+    return headers["HX-Redirect"]
