@@ -121,6 +121,8 @@ FIELDS = {
     "acknowledge": st.lists(ANY_TEXT | st.just("ReadinessWarning"), max_size=3) | ANY_JSON,
     "confirm": ANY_TEXT | ANY_JSON,
     "seen": st.integers() | st.just(2**60) | ANY_JSON,
+    "password": ANY_TEXT | ANY_JSON,
+    "break_glass": st.fixed_dictionaries({}, optional={"reason": ANY_TEXT, "password": ANY_TEXT}) | ANY_JSON,
     "force": ANY_JSON,
 }
 WHOLE = st.fixed_dictionaries(
