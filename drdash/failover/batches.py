@@ -117,8 +117,8 @@ def stop(batch: Batch, *, by: User, now: datetime) -> None:
     """
     reach = access.reach(by)
     with writing():
-        Batch.objects.select_for_update().get(pk=batch.pk)
-        left = _left(batch).filter(taken_at=None)
+        held = Batch.objects.select_for_update().get(pk=batch.pk)
+        left = _left(batch).filter(taken_at=None) if held.runner else _left(batch)
         theirs = left if batch.user_id == by.pk else left.filter(tenant__in=_stoppable(batch, reach))
         if batch.user_id != by.pk and not theirs.exists():
             raise NotDone("There is nothing left that you may stop.")
@@ -194,17 +194,25 @@ def early(batch: Batch, now: datetime) -> float:
     return min(interval, max(0.0, interval - (now - last).total_seconds()))
 
 
+def sweep(now: datetime) -> None:
+    """Find the batches whose runner died, by whoever looks first: they wait for their owners."""
+    for batch in Batch.objects.exclude(runner=""):
+        settle(batch, now)
+
+
 def settle(batch: Batch, now: datetime) -> Batch:
-    """A batch whose runner died waits for its owner; what was in flight is found again. The batch as it then is."""
-    died = _died(batch, now)
-    if batch.state == State.RUNNING and died:
-        _move(batch, [State.RUNNING], State.PAUSED, "paused", now, only={"runner": batch.runner}, why=died)
-    if died or not batch.runner:
-        for item in _left(batch).exclude(taken_at=None):
-            if action := Action.objects.filter(user=batch.user_id, idempotency_key=key_of(item)).first():
-                note(item, action)
-            else:
-                give_back(item)
+    """The same for one, which is returned as it then is. What was in flight is found again."""
+    if not (died := _died(batch, now)):
+        return batch
+    runner = batch.runner
+    _move(batch, [State.RUNNING], State.PAUSED, "paused", now, only={"runner": runner}, why=died)
+    for item in _left(batch).exclude(taken_at=None):
+        if action := Action.objects.filter(user=batch.user_id, idempotency_key=key_of(item)).first():
+            note(item, action)
+        else:
+            give_back(item)
+    leave(batch, runner=runner)
+    batch.refresh_from_db()
     return batch
 
 

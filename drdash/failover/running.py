@@ -16,7 +16,8 @@ from uuid import uuid4
 
 import msgspec
 from django.contrib.auth.models import User
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseError
+from django.db import connection
 from django.utils import timezone
 
 from drdash.cloud.records import RecoveryPoint

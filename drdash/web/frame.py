@@ -18,7 +18,7 @@ from drdash.audit.mirror import mirror
 from drdash.cloud.records import Server
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import Estate, Seen
-from drdash.failover import following
+from drdash.failover import batches, following
 from drdash.failover.actions import live_actions
 from drdash.failover.models import Action
 from drdash.tenants import access
@@ -26,6 +26,7 @@ from drdash.tenants.access import Reach
 from drdash.tenants.models import Credential
 from drdash.tenants.roles import Role
 from drdash.web import finding, news, rows
+from drdash.web.batchcards import waiting
 from drdash.web.finding import Found
 from drdash.web.pauses import pauses_of
 
@@ -89,8 +90,11 @@ def _sweep(now: datetime) -> None:
         return
     try:
         following.sweep(now)
+        batches.sweep(now)
     except DatabaseError as error:
-        log.warning("What time says of the actions cannot be written: %s", type(error.__cause__ or error).__name__)
+        log.warning(
+            "What time says of actions and batches cannot be written: %s", type(error.__cause__ or error).__name__
+        )
     finally:
         _sweeping.release()
 
@@ -125,6 +129,7 @@ def page(
         "store_away": not replica().reachable,
         "keeps": request.user.is_superuser or Role.ADMIN in frame.reach.roles.values(),
         "approves": any(tenant.two_persons for tenant in frame.reach.tenants.values()),
+        "batches_waiting": waiting(request.user.pk or 0, frame.reach),
         "news": news.told() if request.user.is_superuser else [],
         "audit_alarm": mirror().look(),
         "stream": f"/events/?{urlencode({'topics': ','.join(topics)})}",

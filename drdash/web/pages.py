@@ -14,7 +14,7 @@ from drdash.cloud.records import Site
 from drdash.cloud.words import ServerType
 from drdash.estate.snapshot import Estate, Seen
 from drdash.tenants.roles import Posture
-from drdash.web import cards, finding, overview, rows, tenants, timeline, wording
+from drdash.web import cards, finding, overview, preflights, rows, tenants, timeline, wording
 from drdash.web.finding import Found, Wanted
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, unkept, wants_part
 from drdash.web.wording import look_of
@@ -193,8 +193,12 @@ def _results(frame: Frame, wanted: Wanted) -> dict[str, Any]:
         }
         for name, label in COLUMNS
     ]
+    many = preflights.eligible(frame, found)
     return {
         "wanted": wanted,
+        "many": len(many),
+        "offers": preflights.offered(frame) if many else [],
+        "query": f"?{urlencode(wanted.params())}" if wanted.params() else "",
         "rows": [frame.row(one) for one in shown],
         "shown": shown,
         "count": len(found),

@@ -12,6 +12,7 @@ from django.template.loader import get_template
 from django.utils import timezone
 
 from drdash.cloud.records import Server, Site
+from drdash.cloud.words import ServerType
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import Estate, Seen
 from drdash.failover.actions import live_actions, own_state
@@ -211,6 +212,7 @@ def _server(
         "card": cards.server_card(seen, site, old=old),
         "buttons": shown,
         "row_buttons": in_row,
+        "picked": role.runs_tests and seen.record.type == ServerType.RECOVERY,
         "reasons": buttons.summary(in_row),
         "ours": None
         if ours is None

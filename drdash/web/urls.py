@@ -2,6 +2,7 @@ from django.urls import include, path
 
 from drdash.web import (
     approvals,
+    batches,
     connecting,
     credentials,
     customers,
@@ -11,6 +12,7 @@ from drdash.web import (
     pages,
     people,
     points,
+    preflights,
     probes,
     progress,
     screenshots,
@@ -40,6 +42,10 @@ urlpatterns = [
     path("approvals/", approvals.listed, name="approvals"),
     path("approvals/<int:pk>/", approvals.approval, name="approval"),
     path("approvals/<int:pk>/<str:deed>/", approvals.answer, name="approval-do"),
+    path("batches/", batches.batches, name="batches"),
+    path("batches/new/", preflights.new, name="new-batch"),
+    path("batches/<int:pk>/", batches.batch, name="batch"),
+    path("batches/<int:pk>/<str:deed>/", batches.do, name="batch-do"),
     path("audit/", ledger.audit, name="audit"),
     path("audit/export/<str:kind>/", ledger.export, name="audit-export"),
     path("tenants/", tenants.tenants, name="tenants"),

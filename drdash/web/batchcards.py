@@ -1,0 +1,143 @@
+"""What the pages of batches show of one, to one reader: only what is within their reach, and no count of the rest."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from drdash.failover import batches
+from drdash.failover.batches import Stage
+from drdash.failover.models import Action, Batch, Item, State
+from drdash.tenants.access import Reach
+from drdash.web.actioncards import action_url, recovery_point
+from drdash.web.buttons import server_url
+from drdash.web.wording import STATE, Look, action_name, look_of
+
+STATES: dict[str, Look] = {
+    Batch.State.RUNNING: Look("Running", "moving", "moving"),
+    Batch.State.PAUSED: Look("Paused", "warn", "warn"),
+    Batch.State.STOPPED: Look("Stopped", "still", "off"),
+    Batch.State.DONE: Look("Nothing left to send", "still", "standby"),
+}
+STAGES: dict[str, Look] = {
+    Stage.WAITS: Look("Not sent yet", "still", "wait"),
+    Stage.IN_FLIGHT: Look("Being sent now", "moving", "moving"),
+    Stage.LEFT_OUT: Look("Left out", "still", "off"),
+    Stage.NEVER: Look("Never sent", "still", "off"),
+}
+# What came of an action that was not carried out: these may be looked at once more.
+UNDONE = frozenset({State.REFUSED, State.NOT_SENT, State.EXPIRED, State.FAILED})
+
+
+class ItemCard(msgspec.Struct, frozen=True):
+    """One server of a batch. ``undone``: it was certainly not carried out."""
+
+    number: int
+    name: str
+    uuid: str
+    url: str
+    tenant: str
+    look: Look
+    why: str
+    point: str
+    action_url: str
+    taken_at: datetime | None
+    undone: bool
+
+
+class BatchCard(msgspec.Struct, frozen=True):
+    """A batch to one reader. ``left``: what is not sent yet and may be; ``tried``: of ``going`` what had its turn."""
+
+    id: int
+    url: str
+    name: str
+    production: bool
+    by: str
+    made_at: datetime
+    finished_at: datetime | None
+    state: Look
+    why: str
+    left: int
+    in_flight: int
+    never: int
+    tried: int
+    going: int
+    summary: tuple[tuple[Look, int], ...]
+    items: tuple[ItemCard, ...]
+    own: bool
+    runs: bool
+    pauses: bool
+    goes_on: bool
+
+
+def batch_url(batch: Batch) -> str:
+    """The batch's page."""
+    return reverse("batch", args=[batch.pk])
+
+
+def within(reach: Reach) -> QuerySet[Batch]:
+    """The batches that touch a tenant within reach."""
+    touched = Item.objects.filter(tenant__in=list(reach.tenants)).values("batch")
+    return Batch.objects.filter(pk__in=touched).select_related("user")
+
+
+def waiting(user: int, reach: Reach) -> QuerySet[Batch]:
+    """A person's own batches that go on when they say so."""
+    return within(reach).filter(user=user, state=Batch.State.PAUSED)
+
+
+def batch_card(batch: Batch, items: Iterable[Item], *, user: int, whole: bool, now: datetime) -> BatchCard:
+    """The card of a batch of which the reader sees ``items``, which may be the ``whole`` of it. Their tenants and
+    actions must be loaded."""
+    stages = {item: batches.stage_of(item, batch, now) for item in items}
+    cards = tuple(_item(item, stage, number) for number, (item, stage) in enumerate(stages.items(), 1))
+    counted = Counter(stages.values())
+    left, in_flight = counted[Stage.WAITS], counted[Stage.IN_FLIGHT]
+    own = batch.user_id == user
+    # Whoever sees a part of it sees no more of its state than that part has.
+    over = not left and not in_flight and not (own and whole)
+    state = Batch.State.DONE if over and batch.state != Batch.State.STOPPED else batch.state
+    looks = Counter(card.look for card in cards)
+    going = len(cards) - counted[Stage.LEFT_OUT]
+    return BatchCard(
+        id=batch.pk,
+        url=batch_url(batch),
+        name=action_name(batch.kind, production=batch.production),
+        production=batch.production,
+        by=batch.user.get_username(),
+        made_at=batch.made_at,
+        finished_at=batch.finished_at if whole else None,
+        state=STATES[state],
+        why=batch.why if whole and state == batch.state else "",
+        left=left,
+        in_flight=in_flight,
+        never=counted[Stage.NEVER],
+        tried=counted[Stage.SENT],
+        going=going,
+        summary=tuple(looks.most_common()),
+        items=cards,
+        own=own,
+        runs=bool(in_flight) or state == Batch.State.RUNNING,
+        pauses=own and state == Batch.State.RUNNING,
+        goes_on=own and state == Batch.State.PAUSED,
+    )
+
+
+def _item(item: Item, stage: Stage, number: int) -> ItemCard:
+    action: Action | None = item.action
+    return ItemCard(
+        number=number,
+        name=item.server_name or item.server_uuid,
+        uuid=item.server_uuid,
+        url=server_url(item.server_uuid),
+        tenant=item.tenant.name,
+        look=look_of(STATE, action.state) if action else STAGES[stage],
+        why=action.error if action else item.skipped,
+        point="" if item.recovery_point is None else recovery_point(item.recovery_point),
+        action_url=action_url(action) if action else "",
+        taken_at=item.taken_at,
+        undone=stage in {Stage.LEFT_OUT, Stage.NEVER} or (action is not None and action.state in UNDONE),
+    )

@@ -1,0 +1,96 @@
+"""The pages of batches: which there are, one with its progress, and what may be done with it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from drdash.failover import batches as domain
+from drdash.failover import running
+from drdash.failover.batches import NotDone
+from drdash.failover.models import Batch, Item
+from drdash.tenants.access import Reach
+from drdash.web import preflights, proving
+from drdash.web.batchcards import BatchCard, batch_card, within
+from drdash.web.frame import digest, frame_of, page, part, wants_part
+from drdash.web.journal import paged
+from drdash.web.tenants import user_of
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def batches(request: HttpRequest) -> HttpResponse:
+    """The batches that touch a tenant within reach, the newest first; a POST makes one of a confirmed pre-flight."""
+    if request.method == "POST":
+        return preflights.confirm(request)
+    frame = frame_of(request)
+    context = paged(request, within(frame.reach), reverse("batches"), {})
+    context["cards"] = [_card(request, frame.reach, batch) for batch in context["shown"]]
+    return page(request, "batches/page.html", context, frame=frame)
+
+
+@require_safe
+def batch(request: HttpRequest, pk: int) -> HttpResponse:
+    """One batch, with what became of each server."""
+    frame = frame_of(request)
+    found = _one(frame.reach, pk)
+    card = _card(request, frame.reach, found)
+    context: dict[str, Any] = {
+        "card": card,
+        "batch": found,
+        "may_stop": bool(card.left) and domain.may_stop(found, user_of(request), frame.reach),
+        "password": found.production and not proving.proven(request),
+        "do": preflights.name_of(found),
+        "undone": [] if card.left or card.in_flight else [item.uuid for item in card.items if item.undone],
+    }
+    context["have"] = digest([card, context["may_stop"], context["password"]])
+    if wants_part(request, "batch"):
+        return part(request, "batches/_batch.html", context)
+    return page(request, "batches/one.html", context, frame=frame)
+
+
+@sensitive_post_parameters("password")
+@require_POST
+def do(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
+    """Go on with it, pause it, or stop it."""
+    found, user, now = _one(frame_of(request).reach, pk), user_of(request), timezone.now()
+    try:
+        if deed == "go-on":
+            _go_on(request, found)
+        elif deed == "pause":
+            domain.pause(found, by=user, now=now)
+        elif deed == "stop":
+            domain.stop(found, by=user, now=now)
+        else:
+            raise Http404
+    except NotDone as problem:
+        messages.error(request, str(problem))
+    return redirect("batch", pk)
+
+
+def _go_on(request: HttpRequest, found: Batch) -> None:
+    user = user_of(request)
+    # Of production it is a click as any other.
+    asked = found.user_id == user.pk and found.production and not proving.proven(request)
+    if asked and not proving.prove(request, request.POST.get("password", "")):
+        raise NotDone("The password is not right, so nothing goes on.")
+    running.start(found, by=user, now=timezone.now())
+
+
+def _one(reach: Reach, pk: int) -> Batch:
+    """The batch, if it touches a tenant within reach."""
+    if (found := within(reach).filter(pk=pk).first()) is None:
+        raise Http404
+    return found
+
+
+def _card(request: HttpRequest, reach: Reach, found: Batch) -> BatchCard:
+    items = reach.only(Item.objects.filter(batch=found.pk).select_related("tenant", "action"))
+    seen = list(items)
+    whole = found.items.count() == len(seen)
+    return batch_card(found, seen, user=user_of(request).pk, whole=whole, now=timezone.now())
