@@ -17,7 +17,7 @@ from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.failover.sighting import Expired, Sighting
 from drdash.tenants.roles import Role
-from drdash.web import approvalcards, dialogcards, points, proving, rows
+from drdash.web import approvalcards, dialogcards, points, proving, rows, shift
 from drdash.web.actioncards import action_card, action_url
 from drdash.web.buttons import dialog_url
 from drdash.web.dialogcards import Tried, Typed
@@ -52,6 +52,8 @@ def show(request: HttpRequest, frame: Frame, found: Found, kind: Kind, tried: Tr
     asked = approvals.open_one(user=user, tenant=tenant, server=found.server, kind=kind, now=timezone.now())
     seen, second = approvalcards.in_dialog(seen, asked, breaks="glass" in request.GET or tried.typed.breaks)
     context = dialogcards.context(seen, kind, tenant, tried, proven=proving.proven(request)) | second
+    if context["offers"]:
+        shift.opened(user, found, kind, production=seen.verdict.production)
     if context["starts"] and context["offers"]:
         context |= _points(request, context)
     if request.headers.get("HX-Request") != "true":
@@ -82,6 +84,7 @@ def _send(request: HttpRequest, frame: Frame, found: Found, kind: Kind) -> HttpR
         return show(request, frame, found, kind, Tried(str(problem), 503, typed, seen))
     if _refused(action) and dialogcards.repairable(action):
         return show(request, frame, found, kind, Tried("", _status(action), typed, seen, action))
+    shift.sent(user, found)
     return _done(request, found, kind, action)
 
 

@@ -14,7 +14,7 @@ from drdash.cloud.records import Site
 from drdash.cloud.words import ServerType
 from drdash.estate.snapshot import Estate, Seen
 from drdash.tenants.roles import Posture
-from drdash.web import cards, finding, overview, preflights, rows, tenants, timeline, wording
+from drdash.web import cards, finding, overview, preflights, rows, shift, tenants, timeline, wording
 from drdash.web.finding import Found, Wanted
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, unkept, wants_part
 from drdash.web.wording import look_of
@@ -106,6 +106,7 @@ def server(request: HttpRequest, uuid: str) -> HttpResponse:
         "card": card,
         "panel": panel,
         "tenant_name": frame.reach.tenants[tenant].name,
+        **shift.context(request, frame, found),
         **timeline.context(card, timeline.history(tenant, found.key)),
     }
     return page(request, "servers/one.html", context, frame=frame, topics=[f"server-panel-{found.key}"])

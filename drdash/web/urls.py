@@ -16,6 +16,7 @@ from drdash.web import (
     probes,
     progress,
     screenshots,
+    shift,
     tenants,
     timeline,
 )
@@ -28,6 +29,8 @@ urlpatterns = [
     path("servers/", pages.servers, name="servers"),
     path("servers/jump/", pages.jump, name="jump"),
     path("servers/<path:uuid>/actions/<str:kind>/", dialogs.dialog, name="dialog"),
+    path("servers/<path:uuid>/shift/", shift.shown, name="server_shift"),
+    path("servers/<path:uuid>/note/", shift.note, name="server_note"),
     path("servers/<path:uuid>/history/", timeline.shown, name="server_history"),
     path("servers/<path:uuid>/approval/<str:kind>/", approvals.ask, name="approval-ask"),
     path("servers/<path:uuid>/tasks/", progress.of_server, name="server_tasks"),
