@@ -42,7 +42,8 @@ class StoreAway(Exception):
 
 
 class Changes(msgspec.Struct, frozen=True):
-    """One announcement: ``keys`` are ``server:<key>``, ``site:<key>``, ``action:<id>``, ``health`` or ``estate``."""
+    """One announcement: ``keys`` are ``server:<key>``, ``site:<key>``, ``action:<id>``, ``health``, ``notice`` or
+    ``estate``."""
 
     id: str
     tenant: int

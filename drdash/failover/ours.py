@@ -22,7 +22,8 @@ def live_actions(tenants: list[int]) -> dict[tuple[int, str], Action]:
     """The actions that are not over, by (tenant id, server key), for all of the tenants in one query. A request that
     waits for its fresh read never hides the open action that may refuse it."""
     live = sorted(
-        Action.objects.filter(tenant__in=tenants, state__in=LIVE), key=lambda one: (one.state in OPEN, one.pk)
+        Action.objects.filter(tenant__in=tenants, state__in=LIVE).select_related("user"),
+        key=lambda one: (one.state in OPEN, one.pk),
     )
     return {(action.tenant_id, action.server_uuid): action for action in live}
 

@@ -6,9 +6,8 @@ from datetime import datetime
 import msgspec
 
 from drdash.cloud.records import AutomatedTest, Issue, Link, Server, Site
-from drdash.cloud.words import Rel, ServerStatus, ServerType, Severity
+from drdash.cloud.words import Rel, ServerType, Severity
 from drdash.estate.snapshot import Estate, Seen
-from drdash.failover.guard import PRODUCTION
 from drdash.failover.reasons import remedy_of
 from drdash.web import wording
 from drdash.web.buttons import server_url, site_url
@@ -136,11 +135,6 @@ def site_name(uuid: str, site: Site | None) -> SiteName:
         known=site is not None,
         default=bool(site and site.default),
     )
-
-
-def in_production(server: Server) -> bool:
-    """Whether a production failover of the server is active or beginning."""
-    return server.status in PRODUCTION or server.status == ServerStatus.STARTING_FAILOVER_PROD
 
 
 def moving(server: Server) -> bool:

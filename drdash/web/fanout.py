@@ -9,7 +9,7 @@ from drdash.estate.store import Changes
 from drdash.tenants.roles import Role
 from drdash.web.announced import Announced
 from drdash.web.streams import Stream, frame
-from drdash.web.topics import ESTATE_CHANGED, Touched
+from drdash.web.topics import BARE, Touched
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class Fanout:
         wishes = [
             (tenant, topic, role)
             for (tenant, topic), streams in told.items()
-            if topic != ESTATE_CHANGED
+            if topic not in BARE
             for role in {stream.roles[tenant] for stream in streams}
         ]
         drawn: dict[tuple[int, str, Role], str | BaseException | None] = {}
@@ -116,7 +116,7 @@ class Fanout:
         for (tenant, topic), streams in told.items():
             for stream in streams:
                 wish = (tenant, topic, stream.roles[tenant])
-                if topic == ESTATE_CHANGED:
+                if topic in BARE:
                     stream.push(topic, tenant, frame(topic, str(tenant)))
                 elif wish in frames:
                     stream.push(topic, tenant, frames[wish])

@@ -9,24 +9,24 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
+from django.contrib.auth.models import User
 from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render as render_template
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from drdash.audit.mirror import mirror
-from drdash.cloud.records import Server
 from drdash.estate.replica import replica
-from drdash.estate.snapshot import Estate, Seen
-from drdash.failover import batches, following
+from drdash.estate.snapshot import Estate
+from drdash.failover import batches, following, origins
 from drdash.failover.actions import live_actions
-from drdash.failover.models import Action
+from drdash.failover.models import Action, Failover
 from drdash.tenants import access
 from drdash.tenants.access import Reach
 from drdash.tenants.models import Credential
 from drdash.tenants.roles import Role
-from drdash.web import finding, news, rows
-from drdash.web.batchcards import waiting
+from drdash.web import announcements, finding, news, rows
 from drdash.web.finding import Found
 from drdash.web.pauses import pauses_of
 
@@ -46,19 +46,21 @@ class Frame(msgspec.Struct, frozen=True):
         """The person's role in a tenant within reach."""
         return self.reach.roles[tenant]
 
-    def row(self, found: Found) -> str:
-        """The row of a server."""
-        return self.server_row(found.estate, found.key, found.seen)
+    def rows(self, found: Iterable[Found]) -> list[str]:
+        """The rows of servers, as the live updates send them."""
+        shown = list(found)
+        runs = origins.running((one.estate.tenant, one.server) for one in shown)
+        return [self._row(one, runs.get((one.estate.tenant, one.key))) for one in shown]
 
-    def server_row(self, estate: Estate, key: str, seen: Seen[Server]) -> str:
-        """The row of a server, as the live updates send it."""
-        tenant = estate.tenant
+    def _row(self, found: Found, runs: Failover | None) -> str:
+        tenant = found.estate.tenant
         return rows.server_row(
             self.reach.tenants[tenant],
-            estate,
-            seen,
+            found.estate,
+            found.seen,
             role=self.role(tenant),
-            ours=self.live.get((tenant, key)),
+            ours=self.live.get((tenant, found.key)),
+            runs=runs,
             stale=self.stale[tenant],
         )
 
@@ -118,23 +120,30 @@ def page(
     """A whole page. ``topics``: what its stream carries beside the tenants' health."""
     credentials = {tenant.credential_id: tenant.credential for tenant in frame.reach.tenants.values()}
     pauses = pauses_of(frame.reach.tenants.values())
+    now = timezone.now()
     around = {
+        **_announced(request, frame, now),
         "healths": [
-            rows.health(tenant, frame.estates[pk], frame.live, stale=frame.stale[pk], pauses=pauses)
+            rows.health(tenant, frame.estates[pk], stale=frame.stale[pk], pauses=pauses)
             for pk, tenant in frame.reach.tenants.items()
         ],
         "badges": sorted({_badge(credential) for credential in credentials.values()}),
-        "many_tenants": len(frame.reach.tenants) > 1,
-        "now": timezone.now(),
+        "now": now,
         "store_away": not replica().reachable,
         "keeps": request.user.is_superuser or Role.ADMIN in frame.reach.roles.values(),
         "approves": any(tenant.two_persons for tenant in frame.reach.tenants.values()),
-        "batches_waiting": waiting(request.user.pk or 0, frame.reach),
         "news": news.told() if request.user.is_superuser else [],
         "audit_alarm": mirror().look(),
         "stream": f"/events/?{urlencode({'topics': ','.join(topics)})}",
     }
     return unkept(render_template(request, template, {**around, **context}, status=status))
+
+
+@require_safe
+def announced(request: HttpRequest) -> HttpResponse:
+    """The announcements of every page by themselves, for one that is open already."""
+    context = _announced(request, frame_of(request), timezone.now())
+    return part(request, "_announcements.html", {**context, "have": context["noticed"]})
 
 
 def part(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
@@ -161,6 +170,14 @@ def unkept(response: HttpResponse) -> HttpResponse:
     """Going back must not show older data as current: no cache keeps a page."""
     response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+def _announced(request: HttpRequest, frame: Frame, now: datetime) -> dict[str, Any]:
+    context: dict[str, Any] = {"notices": (), "noticed": "", "many_tenants": len(frame.reach.tenants) > 1}
+    if isinstance(request.user, User):
+        notices = announcements.told(request.user, frame.reach, frame.estates, frame.live.values(), now)
+        context |= {"notices": notices, "noticed": digest(notices)}
+    return context
 
 
 def _badge(credential: Credential) -> tuple[bool, str]:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from drdash.cloud.records import Site
 from drdash.cloud.words import ServerType
 from drdash.estate.snapshot import Estate, Seen
+from drdash.failover import origins
 from drdash.tenants.roles import Posture
 from drdash.web import cards, finding, overview, preflights, rows, shift, tenants, timeline, wording
 from drdash.web.finding import Found, Wanted
@@ -99,6 +100,7 @@ def server(request: HttpRequest, uuid: str) -> HttpResponse:
         found.seen,
         role=frame.role(tenant),
         ours=frame.live.get((tenant, found.key)),
+        runs=origins.running([(tenant, found.server)]).get((tenant, found.key)),
         stale=frame.stale[tenant],
     )
     card = cards.server_card(found.seen, found.site)
@@ -156,7 +158,7 @@ def site(request: HttpRequest, uuid: str) -> HttpResponse:
     context = {
         "card": cards.site_card(seen, estate),
         "panel": rows.site_panel(frame.reach.tenants[estate.tenant], estate, seen, stale=stale),
-        "rows": [frame.row(one) for one in on_site[: finding.PAGE]],
+        "rows": frame.rows(on_site[: finding.PAGE]),
         "have": digest([len(on_site), *(one.key for one in on_site[: finding.PAGE])]),
         "count": len(on_site),
         "columns": [{"name": name, "label": label} for name, label in COLUMNS],
@@ -200,7 +202,7 @@ def _results(frame: Frame, wanted: Wanted) -> dict[str, Any]:
         "many": len(many),
         "offers": preflights.offered(frame) if many else [],
         "query": f"?{urlencode(wanted.params())}" if wanted.params() else "",
-        "rows": [frame.row(one) for one in shown],
+        "rows": frame.rows(shown),
         "shown": shown,
         "count": len(found),
         "columns": columns,

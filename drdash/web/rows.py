@@ -15,11 +15,12 @@ from drdash.cloud.records import Server, Site
 from drdash.cloud.words import ServerType
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import Estate, Seen
+from drdash.failover import origins
 from drdash.failover.actions import live_actions, own_state
-from drdash.failover.models import Action, State
+from drdash.failover.models import Action, Failover
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
-from drdash.web import buttons, cards, facts, tested
+from drdash.web import buttons, cards, facts, tested, whose
 from drdash.web.actioncards import action_card, stamp
 from drdash.web.pauses import Pause, pauses_of
 from drdash.web.wording import action_name
@@ -46,26 +47,46 @@ def render(topic: str, *, tenant: int, role: Role) -> str | None:
     estate = replica().estates([tenant])[tenant]
     if kind == "server" and (server := estate.servers.get(key)):
         ours = live_actions([tenant]).get((tenant, key))
-        return (server_row if shape == "row" else server_panel)(owner, estate, server, role=role, ours=ours)
+        runs = origins.running([(tenant, server.record)]).get((tenant, key))
+        draw = server_row if shape == "row" else server_panel
+        return draw(owner, estate, server, role=role, ours=ours, runs=runs)
     if kind == "site" and (site := estate.sites.get(key)):
         return (site_row if shape == "row" else site_panel)(owner, estate, site)
     if kind == "health" and key == str(tenant):
-        return health(owner, estate, live_actions([tenant]))
+        return health(owner, estate)
     return None
 
 
 def server_row(
-    owner: Tenant, estate: Estate, seen: Seen[Server], *, role: Role, ours: Action | None, stale: bool | None = None
+    owner: Tenant,
+    estate: Estate,
+    seen: Seen[Server],
+    *,
+    role: Role,
+    ours: Action | None,
+    runs: Failover | None = None,
+    stale: bool | None = None,
 ) -> str:
-    """A server as a row of a table."""
+    """A server as a row of a table. ``ours``: our action that is not over; ``runs``: what is known of what runs."""
     late, old = _stale(estate, stale), tested.overdue(seen.record.automated_test, timezone.now())
     site = estate.sites.get(seen.record.site_key)
     key = ("server-row", owner.pk, owner.name, *_rules(owner), role, late, old, _of(seen), _of(site), stamp(ours))
-    return _once(key, lambda: _draw("servers/_row.html", _server(owner, estate, seen, role, ours, old), stale=late))
+
+    def draw() -> str:
+        return _draw("servers/_row.html", _server(owner, estate, seen, role, ours, runs, old), stale=late)
+
+    return _once((*key, whose.stamp(runs)), draw)
 
 
 def server_panel(
-    owner: Tenant, estate: Estate, seen: Seen[Server], *, role: Role, ours: Action | None, stale: bool | None = None
+    owner: Tenant,
+    estate: Estate,
+    seen: Seen[Server],
+    *,
+    role: Role,
+    ours: Action | None,
+    runs: Failover | None = None,
+    stale: bool | None = None,
 ) -> str:
     """A server's page below its title: state, actions, issues, history, every field."""
     late = _stale(estate, stale)
@@ -87,10 +108,11 @@ def server_panel(
         _of(seen),
         _of(site),
         tuple(map(stamp, [ours, *recent])),
+        whose.stamp(runs),
     )
 
     def draw() -> str:
-        context = _server(owner, estate, seen, role, ours, old)
+        context = _server(owner, estate, seen, role, ours, runs, old)
         groups = facts.groups(seen.record.json, "Server")
         return _draw(
             "servers/_panel.html",
@@ -129,19 +151,11 @@ def action_panel(action: Action) -> str:
 
 
 def health(
-    owner: Tenant,
-    estate: Estate,
-    live: dict[tuple[int, str], Action],
-    *,
-    stale: bool | None = None,
-    pauses: Mapping[int, Pause] | None = None,
+    owner: Tenant, estate: Estate, *, stale: bool | None = None, pauses: Mapping[int, Pause] | None = None
 ) -> str:
-    """How fresh a tenant's data is, and what everyone has to know of it on every page. ``pauses``: if read already."""
+    """How fresh a tenant's data is, and whether it is read at all. ``pauses``: if read already."""
     pause = (pauses_of([owner]) if pauses is None else pauses).get(owner.pk)
     late = _stale(estate, stale)
-    production = [seen for seen in estate.servers.values() if cards.in_production(seen.record)]
-    production.sort(key=lambda seen: seen.record.name)
-    unknown = [a for (owner, _), a in live.items() if owner == estate.tenant and a.state == State.UNKNOWN]
     key = (
         "health",
         estate.tenant,
@@ -149,8 +163,6 @@ def health(
         (owner.paused, pause, owner.vanished_at, owner.armed),
         late,
         estate.health,
-        tuple((seen.record.key, seen.record.name) for seen in production),
-        tuple(map(stamp, unknown)),
     )
 
     def draw() -> str:
@@ -161,13 +173,6 @@ def health(
             "pause": pause,
             "vanished_at": owner.vanished_at,
             "armed": owner.armed,
-            "production": [
-                {"name": cards.name_of(s.record), "url": buttons.server_url(s.record.uuid)} for s in production
-            ],
-            "unknown": [
-                {"action": a, "name": action_name(a.kind, production=a.production), "server": a.server_name}
-                for a in unknown
-            ],
         }
         return _draw("_health.html", {**context, "tenant": estate.tenant}, stale=late)
 
@@ -192,7 +197,13 @@ def blocked(owner: Tenant, estate: Estate, seen: Seen[Server], ours: Action | No
 
 
 def _server(
-    owner: Tenant, estate: Estate, seen: Seen[Server], role: Role, ours: Action | None, old: bool
+    owner: Tenant,
+    estate: Estate,
+    seen: Seen[Server],
+    role: Role,
+    ours: Action | None,
+    runs: Failover | None,
+    old: bool,
 ) -> dict[str, Any]:
     site = estate.site_of(seen.record)
     shown = (
@@ -214,6 +225,7 @@ def _server(
         "row_buttons": in_row,
         "picked": role.runs_tests and seen.record.type == ServerType.RECOVERY,
         "reasons": buttons.summary(in_row),
+        "whose": whose.whose(seen.record, runs),
         "ours": None
         if ours is None
         else {"action": ours, "name": action_name(ours.kind, production=ours.production), "state": ours.state},

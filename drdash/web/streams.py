@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from drdash.web.sessions import Watcher
-from drdash.web.topics import ESTATE_CHANGED
+from drdash.web.topics import BARE
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -37,7 +37,7 @@ class Stream:
     def __init__(self, watcher: Watcher, words: frozenset[str], *, most: int) -> None:
         self.watcher = watcher
         self.roles = dict(watcher.roles)
-        self.words = words | {f"health-{tenant}" for tenant in self.roles} | {ESTATE_CHANGED}
+        self.words = words | {f"health-{tenant}" for tenant in self.roles} | BARE
         self._most = most
         self._waiting: dict[tuple[str, int], bytes] = {}
         self._reached: str | None = None

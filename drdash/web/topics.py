@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
+from drdash.failover.notices import NOTICE
+
 KINDS = ("server-row-", "server-panel-", "site-row-", "site-panel-", "action-row-", "action-panel-", "health-")
 MOST_TOPICS = 256
 LONGEST_QUERY = 32 * 1024
-ESTATE_CHANGED = "estate-changed"
+ESTATE_CHANGED, NOTICES = "estate-changed", "notices"
+BARE = frozenset({ESTATE_CHANGED, NOTICES})  # these say that something changed, and show nothing of it
 
 _TOPIC = re.compile(f"(?:{'|'.join(KINDS)})[^\\s,*\\x00-\\x1f\\x7f]{{1,200}}")
 
@@ -52,6 +55,9 @@ class Touched:
         self.tenant = tenant
         self._by_word: dict[str, list[str]] = {}
         for key in keys:
+            if key == NOTICE:
+                self._by_word[NOTICES] = [NOTICES]
+                continue
             for topic in _topics(key, tenant):
                 self._by_word[topic] = [topic]
                 self._by_word.setdefault(next(f"{kind}*" for kind in KINDS if topic.startswith(kind)), []).append(topic)

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from drdash.failover.models import Action, State
+from drdash.failover.models import Action, Failover, State
 from drdash.tenants.models import Credential, Tenant
 from drdash.tenants.roles import Role
 from drdash.web import rows
@@ -147,13 +147,25 @@ def test_roles_draw_different_rows_and_viewers_get_no_button(tenant: Tenant) -> 
     assert "<button" not in draw("server-row-s-1", tenant, Role.VIEWER)
 
 
-def test_health_names_active_production_and_unknown_outcomes(tenant: Tenant) -> None:
-    publish(tenant.pk, server(status="FAILOVER_PROD"))
-    action(tenant, state=State.UNKNOWN, server_uuid="s-9", server_name="far-09")
-    drawn = draw(f"health-{tenant.pk}", tenant)
-    assert 'Production failover active: <a href="/servers/s-1/">db-01</a>' in drawn
-    assert "Outcome unknown" in drawn
-    assert "far-09" in drawn
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        ("outside", "tarted in the cloud&#x27;s own console; first seen"),
+        ("automated", "tarted as an automated test; first seen"),
+        ("ours", "tarted by alice from here</a> <time"),
+        ("unknown", "erhaps started from here: the outcome of Start test is unknown</a>; first seen"),
+    ],
+)
+def test_row_and_panel_say_who_started_what_runs_and_claim_no_more(tenant: Tenant, origin: str, words: str) -> None:
+    publish(tenant.pk, server(status="POWERING_OFF", recovery={"active_failover": {"id": "f-1"}}))
+    topics = ("server-row-s-1", "server-panel-s-1")
+    assert not any("started" in draw(topic, tenant).partition("Recent actions")[0] for topic in topics)
+    ours = action(tenant, state=State.UNKNOWN, server_uuid="s-2") if origin in ("ours", "unknown") else None
+    Failover.objects.create(
+        tenant=tenant, server_uuid="s-1", failover_id="f-1", production=False, origin=origin, action=ours, seen_at=NOON
+    )
+    assert all(words in draw(topic, tenant) for topic in topics)
+    assert "What runs is a test, as far as it was seen." in draw("server-panel-s-1", tenant)
 
 
 def test_health_of_what_was_never_polled_says_so_and_is_stale(tenant: Tenant) -> None:

@@ -1,0 +1,54 @@
+"""Who started what runs on a server, in words, as far as that is certain."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from drdash.cloud.records import Server
+from drdash.failover import origins
+from drdash.failover.models import Failover, Origin, State
+from drdash.web.actioncards import action_url
+from drdash.web.wording import action_name
+
+UNTOLD = (State.SENDING, State.UNKNOWN, State.CLOSED)
+
+
+class Whose(msgspec.Struct, frozen=True):
+    """Where a failover came from. ``at``: when it was started, or with ``seen`` only when it was first seen. ``kind``:
+    what it is, in a sentence, where the server's status does not tell."""
+
+    words: str
+    at: datetime | None
+    seen: bool
+    url: str = ""
+    kind: str = ""
+
+
+def whose(server: Server, failover: Failover | None) -> Whose | None:
+    """In words what is known of the failover that runs on the server; None: nothing is known, or nothing runs."""
+    if failover is None:
+        return None
+    kind = ""
+    if origins.tells(server.status) is None and failover.production is not None:
+        kind = f"What runs is {'production' if failover.production else 'a test'}, as far as it was seen."
+    if failover.origin == Origin.AUTOMATED:
+        return Whose("started as an automated test", failover.seen_at, seen=True, kind=kind)
+    if failover.origin == Origin.OUTSIDE or failover.action is None:
+        return Whose("started in the cloud's own console", failover.seen_at, seen=True, kind=kind)
+    action, url = failover.action, action_url(failover.action)
+    if failover.origin == Origin.OURS:
+        return Whose(f"started by {action.user.get_username()} from here", action.sent_at, False, url, kind)
+    name = action_name(action.kind, production=action.production)
+    words = f"perhaps started from here: the outcome of {name} is unknown"
+    if action.state not in UNTOLD:
+        words = f"perhaps started from here, by {name} of {action.user.get_username()}"
+    return Whose(words, failover.seen_at, True, url, kind)
+
+
+def stamp(failover: Failover | None) -> tuple[Any, ...]:
+    """What those words are made of: as long as this is the same, so are they."""
+    if failover is None:
+        return ()
+    action = failover.action
+    return (failover.pk, failover.production, failover.origin, failover.seen_at, action and (action.pk, action.state))
