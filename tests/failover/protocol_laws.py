@@ -16,6 +16,14 @@ def broken(before: World, after: World) -> str:
     for old, new in zip(before.rows, after.rows, strict=True):
         if new is not old and (found := _broken(old, new)):
             return found
+        if old.over_by != NOBODY and new.state == "closed" and after.rows[old.over_by].state in NEVER:
+            return "closed by what went over it, which the cloud never took"
+        if (
+            old.state not in PROGRESS
+            and new.state in PROGRESS
+            and not (old.over_by != NOBODY and new.state == "unknown")
+        ):
+            return f"it was {old.state}, and goes on"
     if sum(row.state in OPEN for row in after.rows) > 1:
         return "two actions are open on one server"
     flying = [row for row in after.rows if row.flying]
@@ -25,8 +33,6 @@ def broken(before: World, after: World) -> str:
 
 
 def _broken(old: Row, new: Row) -> str:
-    if old.state not in PROGRESS and new.state in PROGRESS:
-        return f"one that was {old.state} goes on"
     if new.posts > 1:
         return "a second POST of one action"
     if new.posts > old.posts and old.state != "sending":
@@ -85,7 +91,7 @@ def rank(world: World) -> int:
     for sender in world.senders:
         rank += 100 * STEPS.index(sender.at)
     for row in world.rows:
-        rank += 20 * PROGRESS.index(row.state) if row.state in PROGRESS else 1000 - 500 * row.flying
+        rank += 200 * PROGRESS.index(row.state) if row.state in PROGRESS else 5000 - 2500 * row.flying
         rank += row.age + row.ours_seen + row.other_seen + 50 * row.posts - 10 * row.flying
     return rank
 

@@ -6,9 +6,10 @@ see it, or be seen: its process may die, or be paused while time passes, between
     commits the row   actions.request → record.create; the unique key of a person makes a repeat of a second click
     looks             looking.look, which is evidence for the other actions too: following.observe
     asks the guard    ours.open_action, guard.judge: those rows of its table that time and other actors can change
-    connects, and     transport: go() is asked on the open connection; it is actions._claim, by compare-and-set, with
+    connects, and     transport: go() is asked on the open connection; it is claiming.claim, by compare-and-set, with
     claims            one open action for a server (one_open_action_per_server). A stop closes the unknown start that it
-                      goes over; a start by broken glass whatever was unknown
+                      goes over, a start by broken glass whatever was unknown; following.reopen undoes that when the
+                      cloud certainly did not take it
     posts             the first byte leaves if claim and clock allow: 5 s after the read it may be left, and after
                       client._post's own 70 s it is (transport: "sends nothing late")
     hears             client._post, wire.answer, outcomes.meaning; then outcomes.settle, by compare-and-set, and
@@ -45,13 +46,15 @@ NOBODY, OUTSIDER = -1, 9
 class Row(NamedTuple):
     """An action as it is stored, then what is true of it whether anybody knows or not.
 
-    ``stirred``: another's task began on the server after the cloud took this one.
+    ``over_by``: what went over it, and may yet turn out not to have; ``stirred``: another's task began on the server
+    after the cloud took this one.
     """
 
     kind: str
     state: str = "none"
     sender: int = NOBODY
     closed_by: str = ""
+    over_by: int = NOBODY
     ours_seen: bool = False
     other_seen: bool = False
     age: int = 0
@@ -77,17 +80,21 @@ class Slow(NamedTuple):
 
     status: str
     task: int
+    last: int
     evidence: frozenset[int]
     silent: frozenset[int]
 
 
 class World(NamedTuple):
-    """``clocks``: the rows whose age matters, the oldest first. The last four: what may still go wrong."""
+    """``task``: whose task runs at the cloud, and ``last``: whose started its last test; ``clocks``: the rows whose age
+    matters, the oldest first. The last four: what may still go wrong.
+    """
 
     rows: tuple[Row, ...]
     senders: tuple[Sender, ...]
     status: str = REST
     task: int = NOBODY
+    last: int = NOBODY
     clocks: tuple[int, ...] = ()
     slow: Slow | None = None
     crashes: int = 1
@@ -106,10 +113,15 @@ class World(NamedTuple):
         if self.senders[row.sender].at in ENDS:
             if row.answer:
                 row = row._replace(answer="")  # nobody listens any more
-            if row.state not in PROGRESS and not row.flying:
+            if row.state not in PROGRESS and not row.flying and row.over_by == NOBODY:
                 row = row._replace(age=0) if row.state != "closed" else Row(row.kind, "closed", row.sender, "a word")
                 clocks = tuple(one for one in clocks if one != number)
-        return self._replace(rows=(*self.rows[:number], row, *self.rows[number + 1 :]), clocks=clocks)
+        world = self._replace(rows=(*self.rows[:number], row, *self.rows[number + 1 :]), clocks=clocks)
+        if row.state != "sending":
+            for under, other in enumerate(world.rows):
+                if other.over_by == number:
+                    world = world.with_row(under, over_by=NOBODY)
+        return world
 
     def with_sender(self, number: int, at: str, **changes: Any) -> "World":
         """The same with a sender that went on."""
@@ -196,7 +208,7 @@ def _sender(world: World, number: int, wrong: str) -> Iterator[tuple[str, World]
         looking = world.with_row(mine, age=0) if row.state == "requested" else world
         if mine in looking.clocks:
             looking = looking._replace(clocks=(*(one for one in world.clocks if one != mine), mine))
-        seen = _weighed(looking, world.status, world.task, frozenset(range(len(world.rows))), None, wrong)
+        seen = _weighed(looking, _shown(world, frozenset(range(len(world.rows)))), wrong)
         yield on("looked", f"it looks, and sees it {world.status}", seen, seen=world.status)
         yield on("looked", "it looks, and cannot read", looking, seen=UNREAD)
     elif sender.at == "looked":
@@ -218,15 +230,26 @@ def _sender(world: World, number: int, wrong: str) -> Iterator[tuple[str, World]
         if row.age < LEASE_OVER or sender.at == "in the gap" or wrong == "no look at the clock":
             yield on("posted", "the first byte leaves", _posted(world, mine))
         if row.age >= LATE:
-            yield end("it is late, and leaves it", _moved(world, mine, "sending", "not sent"))
+            yield end("it is late, and leaves it", _never(world, mine, "not sent", wrong))
     elif sender.at == "posted":
         if wrong == "posts again" and not row.answer:
             yield on("posted", "no answer in time: it posts again", _posted(world, mine))
         for heard in ("no answer", row.answer) if row.answer else ("no answer",):
             means = "refused" if wrong == f"{heard} is a refusal" else MEANING[heard]
-            told = _moved(world, mine, "sending", means)
+            told = _never(world, mine, means, wrong) if means == "refused" else _moved(world, mine, "sending", means)
             then = f"{_name(mine)} is {means}" if told is not world else "kept as a late answer"
             yield end(f"it hears {heard}: {then}", told)
+
+
+def _never(world: World, mine: int, state: str, wrong: str) -> World:
+    """outcomes._end of what was claimed, and never taken: what it went over is as unknown as before."""
+    if world.rows[mine].state != "sending":
+        return world
+    if wrong != "what it went over stays closed":
+        for number, row in enumerate(world.rows):
+            if row.over_by == mine:
+                world = world.with_row(number, state="unknown", closed_by="", over_by=NOBODY)
+    return world.with_row(mine, state=state)
 
 
 def _allowed(world: World, mine: int, seen: str) -> int | None:
@@ -253,7 +276,8 @@ def _claim(world: World, number: int, wrong: str) -> Iterator[tuple[str, World]]
     before = world.rows[mine].state if wrong == "claims without comparing" else "requested"
     claimed = _moved(world, mine, before, "sending")
     if claimed is not world and over != NOBODY:
-        claimed = _moved(claimed, over, "unknown", "closed", closed_by=f"a {world.rows[mine].kind} over it")
+        by = f"a {world.rows[mine].kind} over it"
+        claimed = _moved(claimed, over, "unknown", "closed", closed_by=by, over_by=mine)
     if claimed is world:
         yield "it connects, and its claim finds it ended", world.with_sender(number, "done")
     elif wrong != "no unique index" and sum(row.state in OPEN for row in claimed.rows) > 1:
@@ -315,42 +339,42 @@ def _time(world: World, number: int, row: Row, wrong: str) -> Iterator[Step]:
 def _reads(world: World, wrong: str) -> Iterator[Step]:
     accepted = frozenset(number for number, row in enumerate(world.rows) if row.state == "accepted")
     every = frozenset(range(len(world.rows)))
-    seen = _weighed(world, world.status, world.task, every, None, wrong)
+    seen = _weighed(world, _shown(world, every), wrong)
     if seen != world:
         yield Step(f"a poll sees it {world.status}", seen, False)
     if world.slows and world.slow is None:
-        evidence = every if wrong == "an old read is evidence" else accepted
-        slow = Slow(world.status, world.task, evidence, accepted)
-        yield Step(
-            f"a poll begins, and sees it {world.status}", world._replace(slow=slow, slows=world.slows - 1), False
-        )
+        slow = _shown(world, every if wrong == "an old read is evidence" else accepted)._replace(silent=accepted)
+        begun = world._replace(slow=slow, slows=world.slows - 1)
+        yield Step(f"a poll begins, and sees it {world.status}", begun, False)
     if world.slow is not None:
-        slow = world.slow
-        seen = _weighed(world._replace(slow=None), slow.status, slow.task, slow.evidence, slow.silent, wrong)
-        yield Step(f"the poll that saw it {slow.status} ends", seen)
+        seen = _weighed(world._replace(slow=None), world.slow, wrong)
+        yield Step(f"the poll that saw it {world.slow.status} ends", seen)
 
 
-def _weighed(
-    world: World, status: str, task: int, evidence: frozenset[int], silent: frozenset[int] | None, wrong: str
-) -> World:
-    """following.observe: what a read that showed this says of the accepted actions."""
-    for number in sorted(evidence):
+def _shown(world: World, evidence: frozenset[int]) -> Slow:
+    """What a read shows that is over in a moment."""
+    return Slow(world.status, world.task, world.last, evidence, evidence)
+
+
+def _weighed(world: World, read: Slow, wrong: str) -> World:
+    """following.observe: what a read says of the accepted actions."""
+    for number in sorted(read.evidence):
         row = world.rows[number]
-        reached = status == WANTED[row.kind]
-        others = task not in (NOBODY, number)
+        reached = read.status == WANTED[row.kind]
+        named = row.kind == START and read.last == number
         if row.state == "unknown" and reached and wrong == "what is seen closes the unknown":
             world = world.with_row(number, state="succeeded")
         if row.state != "accepted":
             continue
-        if reached and (row.ours_seen or not row.other_seen or wrong == "another task is ignored"):
+        if reached and (row.ours_seen or named or not row.other_seen or wrong == "another task is ignored"):
             world = world.with_row(number, state="succeeded")
-        elif task == number:
+        elif read.task == number:
             world = world.with_row(number, ours_seen=True)
             if world.slow is not None:
                 world = world._replace(slow=world.slow._replace(silent=world.slow.silent - {number}))
-        elif row.ours_seen and task == NOBODY and not reached and (silent is None or number in silent):
+        elif row.ours_seen and read.task == NOBODY and not reached and number in read.silent:
             world = world.with_row(number, state="failed")
-        elif others and not row.ours_seen:
+        elif read.task != NOBODY and not row.ours_seen:
             world = world.with_row(number, other_seen=True)
     return world
 
@@ -363,7 +387,8 @@ def _cloud(world: World) -> Iterator[Step]:
     ours = world.task if world.task in range(len(world.rows)) else NOBODY
     ends = RUNNING if world.status == STARTING else REST
     if world.task != NOBODY:
-        done = world._replace(status=ends, task=NOBODY)
+        test = world.status == STARTING and (ours == NOBODY or world.rows[ours].kind == START)
+        done = world._replace(status=ends, task=NOBODY, last=world.task if test else world.last)
         yield Step(f"the cloud's task ends: {ends}", done.told(ours, "done"))
     if world.task != NOBODY and world.failures:
         was = REST if world.status == STARTING else RUNNING

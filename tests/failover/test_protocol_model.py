@@ -82,13 +82,17 @@ WRONG = {
     "busy is a refusal": (ONE, '"refused", and the cloud took it or still may'),
     "no answer is a refusal": (ONE, '"refused", and the cloud took it or still may'),
     "no look at the clock": (ONE, "a POST leaves while its action is unknown"),
-    "claims without comparing": (ONE, "one that was expired goes on"),
+    "claims without comparing": (ONE, "it was expired, and goes on"),
     "no unique index": (bounded(TWO), "two actions are open on one server"),
     "another task is ignored": (ONE, '"succeeded", and another task was seen where ours never was'),
     "an old read is evidence": (ONE_STOP._replace(status="at rest"), '"succeeded", and its task did not end well'),
     "a send that expired was not sent": (ONE, '"not sent", and the cloud took it or still may'),
     "what is seen closes the unknown": (ONE, "an unknown one is ended by the program"),
     "closed before the quarantine": (ONE, "closed after its quarantine, and its POST may still arrive"),
+    "what it went over stays closed": (
+        bounded(STARTED_AND_STOPPED),
+        "closed by what went over it, which the cloud never took",
+    ),
     "nobody settles": (ONE, "action A stays requested for ever"),
 }
 
