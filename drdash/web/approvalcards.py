@@ -11,9 +11,10 @@ from drdash.failover.actions import Preview
 from drdash.failover.consents import LIVES, seen_then
 from drdash.failover.guard import Kind
 from drdash.failover.models import Approval, Consent
+from drdash.failover.reasons import Mark
 from drdash.failover.sighting import Sighting
 from drdash.web.actioncards import action_url, recovery_point
-from drdash.web.buttons import dialog_url, server_url
+from drdash.web.buttons import dialog_url, server_url, shown_reason
 from drdash.web.forms import LATEST
 from drdash.web.shifts import Shift, shifts
 from drdash.web.wording import (
@@ -120,6 +121,7 @@ def in_dialog(seen: Preview, asked: Approval | None, *, breaks: bool) -> tuple[P
         "lacks": lacks and not breaks,
         "unfolded": seen.verdict.breakable and breaks,
         "since": changed,
+        "nods": [shown_reason(one) for one in seen.verdict.reasons if one.mark is Mark.ACKNOWLEDGE],
         "ask_url": f"{server_url(seen.server.uuid)}approval/{seen.verdict.kind}/",
         "shortest_ask": approvals.SHORTEST,
     }

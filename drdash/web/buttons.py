@@ -117,8 +117,8 @@ def shown_reason(reason: Reason) -> ShownReason:
 def _button(verdict: Verdict, server: Server) -> Button:
     blocking = tuple(reason for reason in verdict.reasons if reason.mark > Mark.ACKNOWLEDGE)
     if any(reason.code == "NothingToStop" for reason in blocking):
-        # The role is asked for what could be stopped; there is nothing.
-        blocking = tuple(reason for reason in blocking if reason.code != "RoleOperator")
+        # The role, or a second person, is asked for what could be stopped; there is nothing.
+        blocking = tuple(reason for reason in blocking if reason.code not in ("RoleOperator", "NeedsApproval"))
     return Button(
         kind=verdict.kind,
         label=verb(verdict.kind, server.status) if verdict.kind is Kind.STOP else KIND[verdict.kind],

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import pairwise
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -26,7 +29,7 @@ from drdash.failover.sighting import Sighting
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
 from tests.failover.test_guard import a_server
-from tests.sizes import sized
+from tests.sizes import cases, sized
 
 NEEDED = Reason("NeedsApproval", "A second admin has to approve this.", Remedy.ASK, Mark.GLASS)
 LACKING = Verdict(Kind.START_PROD, True, (NEEDED,))
@@ -206,6 +209,47 @@ def test_of_two_who_answer_at_once_one_is_told_so(cast: Cast) -> None:
     assert first == "given"
     assert "It was approved already." in second
     assert [verb for _, verb in told()].count("approval given") == 1
+
+
+NEXT = {
+    "asked": {"given", "declined", "withdrawn", "void", "expired"},
+    "given": {"used", "declined", "withdrawn", "void", "expired"},
+}
+
+
+def test_however_they_crowd_each_history_is_a_legal_one(cast: Cast) -> None:
+    eve = cast.member("eve")
+    random = Random(4)  # the same crowds each time
+    for _ in range(cases(5, full=300)):
+        approval, now = cast.ask(server=a_server(uuid=uuid4().hex)), timezone.now()
+        seen = cast.sees(cast.dora, server=approval.server_uuid)
+        actions = [cast.action(server_uuid=approval.server_uuid) for _ in range(2)]
+        deeds: list[Callable[[Approval], object]] = [
+            partial(cast.give, by=cast.dora, seen=seen),
+            partial(cast.give, by=eve, seen=seen),
+            partial(cast.give, by=eve, seen=cast.sees(eve, server=approval.server_uuid, status="POWERING_ON")),
+            partial(approvals.decline, by=eve, said="The plan says otherwise.", now=now),
+            partial(approvals.withdraw, by=cast.alice, now=now),
+            partial(approvals.settle, now=now + timedelta(minutes=random.choice([1, 16, 31]))),
+            *(lambda one, action=action: approvals.take(one.pk, action) for action in actions),
+        ]
+
+        def do(deed: Callable[[Approval], object], pk: int = approval.pk) -> None:
+            try:
+                deed(Approval.objects.get(pk=pk))
+            except NotApproved:
+                pass
+            finally:
+                connection.close()
+
+        chosen = [deeds[0], *random.sample(deeds[1:-2], 2), *deeds[-2:]]
+        with ThreadPoolExecutor(len(chosen)) as crowd:
+            list(crowd.map(do, chosen))
+        history = Entry.objects.filter(server_uuid=approval.server_uuid).order_by("number")
+        states = [verb.removeprefix("approval ") for verb in history.values_list("verb", flat=True)]
+        assert states[0] == "asked"
+        assert all(after in NEXT.get(before, ()) for before, after in pairwise(states)), states
+        assert (states[-1], states.count("used")) == (state(approval), Action.objects.filter(approval=approval).count())
 
 
 def test_nobody_gives_or_declines_their_own(cast: Cast) -> None:
