@@ -76,6 +76,19 @@ class Web:
         except (FileNotFoundError, ProcessLookupError):
             return ""
 
+    @property
+    def halted(self) -> bool:
+        return self.condition in {"T", ""}
+
+    def answers_no_more(self) -> bool:
+        """Whether nobody is there any more, and it is gone at last."""
+        try:
+            requests.get(f"{self.url}/healthz", timeout=20)
+        except requests.RequestException:
+            wait_until(lambda: self.halted, "it is gone")
+            return True
+        return False
+
     def signal(self, number: int) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)

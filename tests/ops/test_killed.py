@@ -105,9 +105,10 @@ class Try:
             self.asking.start()
             if self.point in ON_THE_WIRE and simulator.arrived(method="POST", path=self.server):
                 self.web.signal(end)
-            wait_until(lambda: self.web.condition in {"T", ""} or not self.asking.is_alive(), f"{self} is reached", 60)
-            # On a machine that is too slow just now it is refused on the way: what was read is too old.
-            if self.web.condition in {"T", ""}:
+            wait_until(lambda: self.web.halted or not self.asking.is_alive(), f"{self} is reached", 60)
+            # On a machine that is too slow just now it is refused on the way: what was read is too old. Whoever is
+            # killed has closed its connections a moment before it is gone.
+            if self.web.halted or self.web.answers_no_more():
                 break
         else:
             raise AssertionError((self, self.action and self.action.error))
