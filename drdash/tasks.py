@@ -16,7 +16,7 @@ from drdash.cloud.errors import CloudError
 from drdash.estate import breaker, clients, history, polling
 from drdash.estate.plans import plans
 from drdash.estate.store import StoreAway, store
-from drdash.failover import approvals, following
+from drdash.failover import approvals, bells, following
 from drdash.startup import POLLS_AT_ONCE
 from drdash.tenants import partners
 from drdash.tenants.models import Tenant
@@ -85,6 +85,7 @@ def prune() -> None:
     """Forget what is kept for a while only."""
     try:
         history.prune(timezone.now())
+        bells.prune(timezone.now())
     finally:
         connection.close()
 
@@ -146,3 +147,4 @@ def one_pass(
         return
     if read is not None:
         following.observe(tenant_id, read.servers, started=read.started, now=now())
+        bells.ring(tenant_id, now=now())

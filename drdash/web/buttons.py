@@ -41,6 +41,16 @@ class Button(msgspec.Struct, frozen=True):
     asks: str = ""
 
     @property
+    def awaited(self) -> bool:
+        """Whether somebody may want to be told when it is free."""
+        return not (self.allowed or self.asks == BY_TWO or any(one.code == "NothingToStop" for one in self.reasons))
+
+    @property
+    def tell(self) -> str:
+        """Where that is asked for."""
+        return f"{self.href.removesuffix(f'actions/{self.kind}/')}tell/{self.kind}/"
+
+    @property
     def opens(self) -> bool:
         """Whether it leads to the dialog."""
         return self.allowed or bool(self.asks)
@@ -59,6 +69,11 @@ def site_url(uuid: str) -> str:
 def dialog_url(uuid: str, kind: str) -> str:
     """Where the dialog of an action is fetched from, and sent to."""
     return f"{server_url(uuid)}actions/{kind}/"
+
+
+def tell_url(uuid: str, kind: str) -> str:
+    """Where a person asks to be told when an action is free."""
+    return f"{server_url(uuid)}tell/{kind}/"
 
 
 def never(kind: Kind, server: Server, role: Role) -> bool:

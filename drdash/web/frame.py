@@ -26,7 +26,7 @@ from drdash.tenants import access
 from drdash.tenants.access import Reach
 from drdash.tenants.models import Credential
 from drdash.tenants.roles import Role
-from drdash.web import announcements, finding, news, rows
+from drdash.web import announcements, bellcards, finding, news, rows
 from drdash.web.finding import Found
 from drdash.web.pauses import pauses_of
 
@@ -132,6 +132,7 @@ def page(
         "store_away": not replica().reachable,
         "keeps": request.user.is_superuser or Role.ADMIN in frame.reach.roles.values(),
         "approves": any(tenant.two_persons for tenant in frame.reach.tenants.values()),
+        **bellcards.context(request.user, frame.reach),
         "news": news.told() if request.user.is_superuser else [],
         "audit_alarm": mirror().look(),
         "stream": f"/events/?{urlencode({'topics': ','.join(topics)})}",

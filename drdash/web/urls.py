@@ -3,6 +3,7 @@ from django.urls import include, path
 from drdash.web import (
     approvals,
     batches,
+    bells,
     connecting,
     credentials,
     customers,
@@ -30,6 +31,9 @@ urlpatterns = [
     path("servers/", pages.servers, name="servers"),
     path("servers/jump/", pages.jump, name="jump"),
     path("servers/<path:uuid>/actions/<str:kind>/", dialogs.dialog, name="dialog"),
+    path("bells/", bells.shown, name="bells"),
+    path("bells/<int:pk>/forget/", bells.forget, name="bell-forget"),
+    path("servers/<path:uuid>/tell/<str:kind>/", bells.tell, name="tell"),
     path("servers/<path:uuid>/shift/", shift.shown, name="server_shift"),
     path("servers/<path:uuid>/note/", shift.note, name="server_note"),
     path("servers/<path:uuid>/history/", timeline.shown, name="server_history"),

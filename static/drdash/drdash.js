@@ -198,6 +198,7 @@
       const one = $(id);
       if (one && one.tagName === "DETAILS" && !one.open) one.open = true;
     }
+    document.title = ($("free") ? "● " : "") + document.title.replace("● ", "");
     tick();
   }
   for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap", "htmx:sseMessage"]) on(name, settle);
@@ -263,5 +264,5 @@
   if (dialog) dialog.addEventListener("close", () => $("dialog-body").replaceChildren());
 
   setInterval(tick, 1000);
-  tick();
+  settle();
 })();
