@@ -198,6 +198,8 @@ def test_the_list_has_what_waits_for_me_what_i_asked_and_the_rest(ask: Ask, alic
     approval = ask()
     waits = text(of(dora), "/approvals/")
     assert "Waits for your word" in waits
+    told = "Waits for your approval"
+    assert (told in text(of(dora), "/servers/"), told in text(of(alice), "/servers/")) == (True, False)
     assert "You asked for" in text(of(alice), "/approvals/")
     approvals.withdraw(approval, by=alice, now=timezone.now())
     assert "Waits for your word" not in (earlier := text(of(dora), "/approvals/"))
