@@ -340,7 +340,7 @@ ELSE = [
     ("another recovery point", {"point": OTHER_POINT}),
     ("the latest", {"point": None}),
 ]
-CHANGED = [
+CHANGED: list[tuple[str, dict[str, Any]]] = [
     ("the server", {"server": "another"}),
     ("the tenant", {"tenant": 99}),
     ("the kind", {"kind": Kind.STOP}),
