@@ -1,4 +1,4 @@
-"""What an action's row and page show: who, when, what was sent, what came back, what was seen since. Pure."""
+"""What an action's row and page show: who, when, what was sent, what came back, what was seen since."""
 
 from datetime import datetime
 from typing import Any
@@ -7,19 +7,23 @@ import msgspec
 from django.urls import reverse
 
 from drdash.failover.guard import Kind
-from drdash.failover.models import LIVE, Action, State
+from drdash.failover.models import LIVE, Action, Approval, Item, State
 from drdash.failover.reasons import Mark, Remedy
 from drdash.web.buttons import ShownReason, server_url
-from drdash.web.wording import REMEDY, STATE, STATE_MEANS, Look, action_name, look_of
+from drdash.web.steps import SUPERSEDED, Step, recovery_point, state_of, steps
+from drdash.web.wording import REMEDY, STATE_MEANS, Look, action_name
+
+SUPERSEDED_MEANS = "Its outcome stayed unknown; another action went over it."
 
 
-class Step(msgspec.Struct, frozen=True):
-    """One step of an action's life, as far as it got."""
+class Around(msgspec.Struct, frozen=True):
+    """What belongs to an action, each with its words and the page that it leads to, where there is one."""
 
-    title: str
-    at: datetime | None
-    text: str = ""
-    code: str = ""
+    approval: tuple[str, str] = ("", "")
+    batch: tuple[str, str] = ("", "")
+    over: tuple[tuple[str, str], ...] = ()
+    under: tuple[str, str] = ("", "")
+    glass: str = ""
 
 
 class ActionCard(msgspec.Struct, frozen=True):
@@ -59,8 +63,8 @@ def action_card(action: Action) -> ActionCard:
         production=action.production,
         server_name=action.server_name or action.server_uuid,
         server_url=server_url(action.server_uuid),
-        state=look_of(STATE, action.state),
-        means=STATE_MEANS.get(action.state, ""),
+        state=state_of(action),
+        means=SUPERSEDED_MEANS if state_of(action) is SUPERSEDED else STATE_MEANS.get(action.state, ""),
         live=action.state in LIVE,
         by=action.user.get_username(),
         requested_at=action.requested_at,
@@ -70,23 +74,36 @@ def action_card(action: Action) -> ActionCard:
         point="" if action.kind == Kind.STOP else recovery_point(action.recovery_point),
         acknowledged=tuple(map(str, action.acknowledged or ())),
         reasons=tuple(_reason(reason) for reason in action.reasons or () if _stopped(action, reason)),
-        steps=tuple(_steps(action)),
+        steps=steps(action),
     )
 
 
-def recovery_point(point: Any) -> str:
-    """A recovery point in words."""
-    if not isinstance(point, dict):
-        return "latest"
-    return ", ".join(f"{name.removesuffix('_id')} {value}" for name, value in sorted(point.items()))
+def around(action: Action) -> Around:
+    """What belongs to the action, read anew: only its page shows that."""
+    approval, item = action.approval, Item.objects.filter(action=action.pk).first()
+    taken = action.state not in (State.REFUSED, State.NOT_SENT, State.EXPIRED)
+    went = "It went over {}" if taken else "It was to go over {}, whose outcome is as unknown as before"
+    by, under = action.superseded_by, ("", "")
+    if by is not None:
+        stands = action.state == State.UNKNOWN
+        words = "{} was to go over it, and was not taken by the cloud" if stands else "{} went over it"
+        under = (words.format(_of(by)), action_url(by))
+    return Around(
+        approval=("", "") if approval is None else (_approved(approval), reverse("approval", args=[approval.pk])),
+        batch=("", "") if item is None else (f"Batch {item.batch_id}", reverse("batch", args=[item.batch_id])),
+        over=tuple((went.format(_of(one)), action_url(one)) for one in action.superseded.all()),
+        under=under,
+        glass=action.glass,
+    )
 
 
 def stamp(action: Action | None) -> tuple[Any, ...]:
     """What a drawing of the action is made of: as long as this is the same, so is the drawing."""
     if action is None:
         return ()
-    told = (action.answered_at, action.task_seen_at, action.other_task_seen, action.error, len(action.evidence))
-    return (action.pk, action.state, *told)
+    told = (action.answered_at, action.task_seen_at, action.other_task_seen, action.error, action.glass, action.verdict)
+    seen = (len(action.evidence), str(action.evidence[-1:]))
+    return (action.pk, action.state, *told, *seen, action.superseded_by_id)
 
 
 def audit_words(verb: str, action: Action | None) -> str:
@@ -94,6 +111,15 @@ def audit_words(verb: str, action: Action | None) -> str:
     kind, _, rest = verb.partition(" ")
     name = action_name(kind, production=bool(action and action.production))
     return f"{name}: {rest}" if rest and name != kind else verb
+
+
+def _of(action: Action) -> str:
+    return f"{action_name(action.kind, production=action.production)} ({action.pk})"
+
+
+def _approved(approval: Approval) -> str:
+    by = approval.answered_by.get_username() if approval.answered_by else "nobody"
+    return f"asked for by {approval.asked_by.get_username()}, approved by {by}"
 
 
 def _stopped(action: Action, reason: dict[str, Any]) -> bool:
@@ -108,47 +134,3 @@ def _reason(reason: dict[str, Any]) -> ShownReason:
         remedy=REMEDY.get(remedy, REMEDY[Remedy.ASK]),
         task_uuids=tuple(map(str, reason.get("task_uuids") or ())),
     )
-
-
-def _steps(action: Action) -> list[Step]:
-    steps = [Step("Requested", action.requested_at, f"by {action.user.get_username()}")]
-    if action.sent_at:
-        steps.append(Step("Sent to the cloud", action.sent_at, _point_sent(action), action.body))
-    elif action.state not in LIVE:
-        steps.append(Step("Never sent", action.finished_at, action.error))
-    if action.answered_at:
-        answer = f"HTTP {action.status}" if action.status else "No answer that could be read."
-        steps.append(Step("The cloud answered", action.answered_at, answer, action.reply))
-    elif action.state == State.UNKNOWN:
-        steps.append(Step("No answer was written down", None, action.error))
-    if action.task_seen_at:
-        steps.append(Step("Its task was first seen running", action.task_seen_at, f"Task {action.task_uuid}"))
-    if action.other_task_seen:
-        steps.append(Step("Another task was seen on the server", None))
-    steps += [Step("Seen on the server", _moment(seen.get("at")), _seen(seen)) for seen in action.evidence]
-    if action.finished_at and action.sent_at:
-        end = look_of(STATE, action.state)
-        steps.append(Step(end.word, action.finished_at, action.error))
-    return steps
-
-
-def _moment(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-
-
-def _seen(seen: dict[str, Any]) -> str:
-    """What a read saw of the server while the outcome was unknown."""
-    tasks = ", ".join(map(str, seen.get("tasks") or ()))
-    told = [f"Status {seen.get('status') or 'not told'}"]
-    told.append(f"task {tasks}" if tasks else "busy, without a task that is named" if seen.get("busy") else "no task")
-    told.append(f"failover {failover} active" if (failover := seen.get("active_failover")) else "no failover active")
-    if last := ", ".join(map(str, seen.get("last_tasks") or ())):
-        told.append(f"the last test's task was {last}")
-    return f"{'; '.join(told)}."
-
-
-def _point_sent(action: Action) -> str:
-    return "" if action.kind == Kind.STOP else f"Recovery point: {recovery_point(action.recovery_point)}."

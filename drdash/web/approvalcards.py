@@ -13,10 +13,11 @@ from drdash.failover.guard import Kind
 from drdash.failover.models import Approval, Consent
 from drdash.failover.reasons import Mark
 from drdash.failover.sighting import Sighting
-from drdash.web.actioncards import action_url, recovery_point
+from drdash.web.actioncards import action_url
 from drdash.web.buttons import dialog_url, server_url, shown_reason
 from drdash.web.forms import LATEST
 from drdash.web.shifts import Shift, shifts
+from drdash.web.steps import recovery_point
 from drdash.web.wording import (
     CONSENT,
     CONSENT_MEANS,

@@ -12,8 +12,9 @@ from drdash.failover import batches
 from drdash.failover.batches import Stage
 from drdash.failover.models import Action, Batch, Item, State
 from drdash.tenants.access import Reach
-from drdash.web.actioncards import action_url, recovery_point
+from drdash.web.actioncards import action_url
 from drdash.web.buttons import server_url
+from drdash.web.steps import recovery_point
 from drdash.web.wording import STATE, Look, action_name, look_of
 
 STATES: dict[str, Look] = {

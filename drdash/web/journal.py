@@ -3,21 +3,23 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from drdash.failover import closing
+from drdash.failover import closing, senders
 from drdash.failover.models import Action, State
-from drdash.web import cards, finding, rows, wording
+from drdash.web import cards, finding, proving, rows, wording
 from drdash.web.actioncards import action_card, action_url
 from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
+from drdash.web.tenants import user_of
 
 PAGE = 50
+WRONG_PASSWORD = "That password is wrong, or a wrong one came too often. Nothing was closed."  # noqa: S105 - a sentence
 
 
 @require_safe
@@ -52,37 +54,55 @@ def action(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+@sensitive_post_parameters("password")
 def close(request: HttpRequest, pk: int) -> HttpResponse:
-    """A person's word on an action whose outcome is unknown."""
-    frame = frame_of(request)
+    """A person's word on an action whose outcome is unknown; with ``glass``, before it is certain to have arrived."""
+    frame, user = frame_of(request), user_of(request)
     found = frame.reach.only(Action.objects.select_related("user", "tenant").filter(pk=pk)).first()
-    if found is None or not isinstance(request.user, User):
+    if found is None:
         raise Http404
-    verdict, why = (request.POST.get(name, "").replace("\0", "")[:2000] for name in ("verdict", "why"))
+    # A database need not take a NUL in a text.
+    tried = {name: request.POST.get(name, "").replace("\0", "")[:2000] for name in ("verdict", "why")}
+    tried |= {name: "1" for name in ("alone", "glass", "warned") if name in request.POST}
     try:
+        if "glass" in tried and not proving.prove(request, request.POST.get("password", "")):
+            raise closing.NotClosed(WRONG_PASSWORD)
         closing.close(
-            found, by=request.user, verdict=verdict, why=why, alone="alone" in request.POST, now=timezone.now()
+            found,
+            by=user,
+            verdict=tried["verdict"],
+            why=tried["why"],
+            alone="alone" in tried,
+            glass="glass" in tried,
+            warned="warned" in tried,
+            now=timezone.now(),
         )
     except closing.NotClosed as problem:
-        return _one(request, frame, found, problem=str(problem), verdict=verdict, why=why)
+        return _one(request, frame, found, problem=str(problem), tried=tried)
     return redirect(action_url(found))
 
 
-def _one(request: HttpRequest, frame: Frame, found: Action, **tried: str) -> HttpResponse:
-    context: dict[str, Any] = {"card": action_card(found), "panel": rows.action_panel(found), "action": found, **tried}
-    if found.state == State.UNKNOWN and isinstance(request.user, User):
-        known, now = finding.one(frame.estates, found.server_uuid), timezone.now()
+def _one(
+    request: HttpRequest, frame: Frame, found: Action, *, problem: str = "", tried: dict[str, str] | None = None
+) -> HttpResponse:
+    context: dict[str, Any] = {"card": action_card(found), "panel": rows.action_panel(found), "action": found}
+    context |= {"problem": problem, "tried": tried or {}}
+    if found.state == State.UNKNOWN:
+        user, known, now = user_of(request), finding.one(frame.estates, found.server_uuid), timezone.now()
         left = closing.left(found, now)
         context["closing"] = {
-            "may": closing.may(request.user, found),
+            "may": closing.may(user, found),
+            "wait": left,
             "when": now + left,
-            "now": not left,
-            "another": closing.needs_another(request.user, found),
+            "breaks": closing.may_break(user, found),
+            "gone": senders.gone(found.sender),
+            "another": closing.needs_another(user, found),
+            "longest": closing.SHORTEST_ALONE,
             "verdicts": closing.Verdict.choices,
             "links": cards.links_out(known.server.links) if known else (),
         }
     topics = [f"action-panel-{found.pk}"]
-    return page(request, "actions/one.html", context, frame=frame, topics=topics, status=409 if tried else 200)
+    return page(request, "actions/one.html", context, frame=frame, topics=topics, status=409 if problem else 200)
 
 
 def paged(request: HttpRequest, listed: Any, here: str, params: dict[str, str]) -> dict[str, Any]:

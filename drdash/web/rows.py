@@ -21,7 +21,7 @@ from drdash.failover.models import Action, Failover
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
 from drdash.web import buttons, cards, facts, tested, whose
-from drdash.web.actioncards import action_card, stamp
+from drdash.web.actioncards import action_card, around, stamp
 from drdash.web.pauses import Pause, pauses_of
 from drdash.web.wording import action_name
 
@@ -146,8 +146,9 @@ def action_row(action: Action) -> str:
 
 def action_panel(action: Action) -> str:
     """An action's page below its title; its ``user`` must be loaded."""
-    key = ("action-panel", stamp(action))
-    return _once(key, lambda: _draw("actions/_panel.html", {"card": action_card(action)}))
+    belongs = around(action)
+    key = ("action-panel", stamp(action), belongs)
+    return _once(key, lambda: _draw("actions/_panel.html", {"card": action_card(action), "around": belongs}))
 
 
 def health(

@@ -1,6 +1,7 @@
 """The page on which a person closes an action whose outcome is unknown."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -15,6 +16,7 @@ from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Tenant
+from tests.stack import Poll
 
 SAID = {"verdict": "happened", "why": "The console shows the test machine running."}
 
@@ -42,7 +44,7 @@ def age(action: Action) -> None:
 def test_it_says_when_it_can_be_closed_and_then_how(lost: Action, bob: User) -> None:
     page = of(bob).get(f"/actions/{lost.pk}/").content.decode()
     assert "It can be closed from" in page
-    assert f"/actions/{lost.pk}/close/" not in page
+    assert "<form" not in page.partition("Close it")[2], "an operator breaks no glass"
     age(lost)
     page = of(bob).get(f"/actions/{lost.pk}/").content.decode()
     assert f'action="/actions/{lost.pk}/close/"' in page
@@ -78,3 +80,86 @@ def test_who_may_not_close_it_sees_no_form_and_closes_nothing(lost: Action, vict
     assert of(victor).get(f"/actions/{lost.pk}/close/").status_code == 405
     lost.refresh_from_db()
     assert lost.state == State.UNKNOWN
+
+
+def test_the_evidence_is_there_to_the_byte_with_what_is_new(
+    lost: Action, bob: User, simulator: Simulator, server: Server, polled: Poll
+) -> None:
+    task = str(uuid4())
+    simulator.force_server(server.uuid, task=task)
+    polled()
+    page = of(bob).get(f"/actions/{lost.pk}/").content.decode()
+    assert "latest, chosen by the cloud" in page
+    assert "<pre>{}</pre>" in page
+    before, sent, seen = (
+        page.index(text) for text in ("Last seen before it was sent", "Sent to the cloud", f"new task {task}")
+    )
+    assert before < sent < seen
+    assert "Server in the cloud&#x27;s console" in page.partition("Close it")[2]
+
+
+BREAKS = {**SAID, "glass": "1", "warned": "on", "password": "alice"}
+
+
+def test_an_admin_breaks_the_glass_with_their_password_and_everyone_is_told(
+    lost: Action, alice: User, victor: User
+) -> None:
+    page = of(alice).get(f"/actions/{lost.pk}/").content.decode()
+    assert "a duplicate may follow" in page
+    answer = of(alice).post(f"/actions/{lost.pk}/close/", BREAKS)
+    assert answer.status_code == 302
+    lost.refresh_from_db()
+    assert lost.state == State.CLOSED
+    page = of(victor).get(f"/actions/{lost.pk}/").content.decode()
+    assert f"The glass was broken: alice, to close it at once: {SAID['why']}" in page
+    assert "Glass broken" in of(victor).get("/sites/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"password": "wrong"}, "That password is wrong"),
+        ({"password": ""}, "That password is wrong"),
+        ({"warned": None}, "a duplicate may follow"),
+        ({"why": "I looked."}, "30 characters"),
+        ({"glass": None}, "may still arrive"),
+    ],
+)
+def test_the_glass_stays_whole_without_each_of_its_parts(
+    lost: Action, alice: User, wrong: dict[str, Any], words: str
+) -> None:
+    sent = {name: value for name, value in {**BREAKS, **wrong}.items() if value is not None}
+    answer = of(alice).post(f"/actions/{lost.pk}/close/", sent)
+    assert (answer.status_code, words in answer.content.decode()) == (409, True)
+    assert 'value="alice"' not in answer.content.decode(), "a password is not sent back"
+    lost.refresh_from_db()
+    assert (lost.state, lost.glass) == (State.UNKNOWN, "")
+
+
+def test_an_operator_breaks_no_glass(lost: Action, bob: User) -> None:
+    answer = of(bob).post(f"/actions/{lost.pk}/close/", {**BREAKS, "password": "bob"})
+    assert (answer.status_code, "Only an admin" in answer.content.decode()) == (409, True)
+    lost.refresh_from_db()
+    assert lost.state == State.UNKNOWN
+
+
+def test_what_went_over_it_is_said_on_both_pages(lost: Action, bob: User, tenant: Tenant, server: Server) -> None:
+    over = Action.objects.create(
+        tenant=tenant, user=bob, cloud=lost.cloud, server_uuid="another", kind=Kind.STOP, production=False,
+        idempotency_key="over", state=State.REFUSED, requested_at=timezone.now(), sent_at=timezone.now(),
+    )  # fmt: skip
+    Action.objects.filter(pk=lost.pk).update(superseded_by=over)
+    assert f"Stop test ({over.pk}) was to go over it" in of(bob).get(f"/actions/{lost.pk}/").content.decode()
+    assert "whose outcome is as unknown as before" in of(bob).get(f"/actions/{over.pk}/").content.decode()
+    Action.objects.filter(pk=lost.pk).update(state=State.CLOSED, finished_at=timezone.now())
+    page = of(bob).get(f"/actions/{lost.pk}/").content.decode()
+    assert "Superseded" in page
+    assert "Closed by a person" not in page
+
+
+def test_nul_and_far_too_much_text_is_no_failure(lost: Action, bob: User) -> None:
+    age(lost)
+    said = {"verdict": "happened", "why": "It runs in the console.\0" + "x" * 5000}
+    assert of(bob).post(f"/actions/{lost.pk}/close/", said).status_code == 302
+    lost.refresh_from_db()
+    assert len(lost.error) < 2100
