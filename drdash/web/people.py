@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from drdash.audit.record import write, writing
 from drdash.tenants import access
@@ -24,14 +24,18 @@ from drdash.web.frame import frame_of
 from drdash.web.signing_in import SIGNED_IN, WRONG, NewPassword, Throttled, told_of
 from drdash.web.tenants import one_kept, user_of
 
-login = never_cache(
-    auth.LoginView.as_view(
-        template_name="people/login.html", authentication_form=Throttled, redirect_authenticated_user=True
+form = require_http_methods(["GET", "HEAD", "POST"])  # Django takes a PUT for a POST
+login = form(
+    never_cache(
+        auth.LoginView.as_view(
+            template_name="people/login.html", authentication_form=Throttled, redirect_authenticated_user=True
+        )
     )
 )
-logout = auth.LogoutView.as_view()
+logout = require_POST(auth.LogoutView.as_view())
 
 
+@method_decorator(form, name="dispatch")
 @method_decorator(never_cache, name="dispatch")
 class Password(auth.PasswordChangeView):
     """One's account: change the password, which ends other sessions and, unless it is kept, the API token."""
