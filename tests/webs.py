@@ -16,8 +16,10 @@ from uuid import uuid4
 import msgspec
 import pytest
 import requests
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
@@ -156,3 +158,15 @@ class Caller:
             return requests.post(url, json=wish, headers=self._headers, timeout=100)
         except requests.RequestException:
             return None
+
+
+class Person:
+    """A browser without a script, signed in as one person."""
+
+    def __init__(self, user: User) -> None:
+        client = Client()
+        client.force_login(user)
+        self._cookies = {settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value}
+
+    def get(self, web: Web, path: str) -> requests.Response:
+        return requests.get(web.url + path, cookies=self._cookies, timeout=100)

@@ -94,7 +94,7 @@ class Mirror:
             if last is not None and not Entry.objects.filter(number=last.number, hash=last.hash).exists():
                 raise Parted(f"{self.path} is not of this audit. Move it away, and a new one is begun.")
             entries = Entry.objects.filter(number__gt=last.number if last else 0).order_by("number")
-            written = b"".join(msgspec.json.encode(entry.link()) + b"\n" for entry in entries.iterator())
+            written = b"".join(entry.link().line() for entry in entries.iterator())
             if written:
                 file.write(written)
                 file.flush()

@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drdash.audit.chain import BEGINNING, Link, first_difference, first_flaw, lines
+from drdash.audit.chain import BEGINNING, Link, first_difference, first_flaw
 from tests.sizes import cases
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
 
 
 def a_chain(length: int) -> list[Link]:
@@ -78,7 +78,7 @@ def test_any_tampering_is_found_where_it_begins(length: int, data: st.DataObject
         tampered[at] = msgspec.structs.replace(chain[at], **{how: CHANGES[how]})
         if data.draw(st.booleans()) and how not in {"hash", "previous", "number"}:
             tampered[at] = tampered[at].sealed()  # the forger knows the rule
-    found, beside = first_flaw(tampered), first_difference(tampered, chain)
+    found, beside = first_flaw(tampered), first_difference(tampered, mirrored(chain), now=LATER)
     cut_off = how == "drop" and at == length - 1
     forged_end = at == length - 1 and how in CHANGES and tampered[at].sealed() == tampered[at]
     # No entry after the last holds its hash: what happens there is seen beside the mirror.
@@ -89,13 +89,38 @@ def test_any_tampering_is_found_where_it_begins(length: int, data: st.DataObject
 
 def test_a_mirror_that_lags_says_the_same_as_far_as_it_goes() -> None:
     chain = a_chain(5)
-    assert first_difference(chain, chain[:3]) is None
+    soon = NOON + timedelta(seconds=59)
+    assert first_difference(chain, mirrored(chain[:3]), now=soon) is None
+    assert first_difference(chain, [], now=soon) is None
 
 
-def test_a_line_that_a_crash_cut_off_is_no_line() -> None:
+def test_a_mirror_that_does_not_go_on_was_cut_off() -> None:
+    chain = a_chain(5)
+    for now in (LATER, NOON - timedelta(minutes=2)):  # or what it lacks was written tomorrow
+        flaw = first_difference(chain, mirrored(chain[:3]), now=now)
+        assert flaw is not None
+        assert (flaw.number, "Entry 4 is not in the mirror" in flaw.why) == (4, True)
+
+
+def test_a_line_that_is_being_written_is_none() -> None:
     chain = a_chain(2)
-    raw = [msgspec.json.encode(link) + b"\n" for link in chain]
-    assert list(lines(raw)) == chain
-    assert list(lines([raw[0], raw[1][:-9]])) == chain[:1]
-    with pytest.raises(msgspec.MsgspecError):
-        list(lines([b"{}\n"]))
+    whole, begun = mirrored(chain)[0], mirrored(chain)[1][:-9]
+    assert first_difference(chain, [whole, begun], now=NOON) is None
+    for late_or_other in (
+        first_difference(chain, [whole, begun], now=LATER),
+        first_difference(chain, [begun], now=NOON),
+    ):
+        assert late_or_other is not None
+
+
+def test_a_line_is_compared_to_the_byte() -> None:
+    chain = a_chain(2)
+    first, second = mirrored(chain)
+    for spoiled in (second.replace(b":", b": ", 1), second.replace(b"{", b'{"more":1,', 1), b"not a line\n", b"\n"):
+        flaw = first_difference(chain, [first, spoiled], now=NOON)
+        assert flaw is not None
+        assert flaw.number == 2
+
+
+def mirrored(chain: list[Link]) -> list[bytes]:
+    return [link.line() for link in chain]

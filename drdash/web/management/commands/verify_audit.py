@@ -1,12 +1,15 @@
 """``manage.py verify_audit``: whether the audit, and its mirror, are as they were written."""
 
-from typing import Any
+import os
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, BinaryIO
 
-import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from drdash.audit.chain import first_difference, first_flaw, lines
+from drdash.audit.chain import Link, first_difference, first_flaw
 from drdash.audit.models import Entry
 
 
@@ -17,35 +20,50 @@ class Command(BaseCommand):
         parser.add_argument("--no-mirror", action="store_true", help="check the database alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if flaw := first_flaw(entry.link() for entry in Entry.objects.order_by("number").iterator()):
+        if flaw := first_flaw(_links()):
             raise CommandError(flaw.why)
-        count = Entry.objects.count()
-        self.stdout.write(f"The audit is whole: {count} entries, each follows the one before it.")
+        entries = Entry.objects.count()
+        self.stdout.write(f"The audit is whole: {entries} entries, each follows the one before it.")
         if not options["no_mirror"]:
-            self._check_mirror(count)
+            self._check_mirror(entries)
 
-    def _check_mirror(self, count: int) -> None:
-        mirrored = 0
+    def _check_mirror(self, entries: int) -> None:
+        path = settings.AUDIT_FILE
         try:
-            with settings.AUDIT_FILE.open("rb") as file:
-
-                def counted() -> Any:
-                    nonlocal mirrored
-                    for line in lines(file):
-                        mirrored += 1
-                        yield line
-
-                links = (entry.link() for entry in Entry.objects.order_by("number").iterator())
-                if flaw := first_difference(links, counted()):
-                    raise CommandError(f"{flaw.why} ({settings.AUDIT_FILE})")
+            with path.open("rb") as file:
+                # What is written from now on may be in the file and not among the entries that are read.
+                size = os.fstat(file.fileno()).st_size
+                mirrored = sum(1 for _ in _lines(file, size))
+                file.seek(0)
+                if flaw := first_difference(_links(), _lines(file, size), now=timezone.now()):
+                    raise CommandError(f"{flaw.why} ({path})")
         except FileNotFoundError:
-            if count:
-                raise CommandError(f"There is no mirror at {settings.AUDIT_FILE}: see DRDASH_AUDIT_FILE.") from None
+            if entries:
+                raise CommandError(f"There is no mirror at {path}: see DRDASH_AUDIT_FILE.") from None
+            return
         except OSError as error:
-            raise CommandError(f"The mirror cannot be read: {error.strerror} ({settings.AUDIT_FILE}).") from None
-        except msgspec.MsgspecError:
-            raise CommandError(f"Line {mirrored + 1} of {settings.AUDIT_FILE} is no entry of the audit.") from None
-        behind = count - mirrored
-        self.stdout.write(
-            f"Its mirror says the same{f', and is {behind} entries behind' if behind else ''}: {settings.AUDIT_FILE}"
-        )
+            raise CommandError(f"The mirror cannot be read: {error.strerror} ({path}).") from None
+        behind = max(0, entries - mirrored)
+        self.stdout.write(f"Its mirror says the same{f', and is {behind} entries behind' if behind else ''}: {path}")
+
+
+def _links() -> Iterator[Link]:
+    """The entries as links. One that a database took, and that no entry can hold, was not written here."""
+    entries = Entry.objects.order_by("number").iterator()
+    for number in count(1):
+        try:
+            entry = next(entries, None)
+            if entry is None:
+                return
+            link = entry.link()
+            link.at.utcoffset()  # of a time; whatever else is there raises
+        except (ValueError, TypeError, AttributeError):
+            raise CommandError(f"Entry {number} was changed after it was written: it cannot be read.") from None
+        yield link
+
+
+def _lines(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """The lines of the first ``size`` bytes."""
+    while size > 0 and (line := file.readline(size)):
+        size -= len(line)
+        yield line
