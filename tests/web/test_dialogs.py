@@ -113,6 +113,9 @@ def test_a_dialog_of_someone_else_is_no_dialog_of_mine(
     theirs, mine = opened(alice, server), opened(bob, server)
     for token in (theirs.fields["token"], "forged", "", None, "\0", "ü"):
         assert mine.send(token=token)[0] == 409
+    production = opened(alice, server, "start_failover_prod")
+    assert production.send(token=theirs.fields["token"], confirm=server.name)[0] == 409
+    assert not Action.objects.exists()
     assert posts(simulator) == []
 
 
