@@ -87,6 +87,6 @@ def test_who_never_may_is_not_told(busy: Server, bob: User, victor: User, charli
     assert not Bell.objects.exists()
 
 
-@pytest.mark.parametrize("to", ["https://evil.example/", "//evil.example", "javascript:alert(1)", ""])
-def test_dismissing_leads_nowhere_else(busy: Server, bob: User, to: str) -> None:
-    assert Person(bob).send("/bells/1/forget/", next=to)[1] == "/"
+def test_dismissing_leads_nowhere_else(bob: User) -> None:
+    for to in ("https://evil.example/", "//evil.example", "javascript:alert(1)", ""):
+        assert Person(bob).send("/bells/1/forget/", next=to)[1] == "/"

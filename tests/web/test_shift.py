@@ -82,10 +82,10 @@ def test_nobody_writes_over_a_note_that_they_did_not_read(server: Server, alice:
     assert Note.objects.get().text == "Go ahead."
 
 
-@pytest.mark.parametrize("text", ["nul\0nul", "x" * 100_000, "\0", "  "])
-def test_odd_texts_are_no_error(server: Server, bob: User, text: str) -> None:
-    assert leave(bob, server, text)[0] == 302
-    assert all(len(one.text) <= 500 and "\0" not in one.text for one in Note.objects.all())
+def test_odd_texts_are_no_error(server: Server, bob: User) -> None:
+    for text in ("nul\0nul", "x" * 100_000, "\0", "  "):
+        assert leave(bob, server, text)[0] == 302
+        assert all(len(one.text) <= 500 and "\0" not in one.text for one in Note.objects.all())
 
 
 def test_whoever_has_a_dialog_open_is_named_to_the_others_until_it_is_sent(

@@ -107,11 +107,9 @@ def test_the_part_is_sent_only_when_it_changed(server: Server, alice: User, tell
     assert client.get(path, headers=asks | {"X-Have": have}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "before", ["", "yesterday", "2026-03-01", "9999-12-31T23:59:59-23:59", "\0", "2026-99-99T00:00:00Z"]
-)
-def test_nonsense_before_is_no_error(server: Server, alice: User, before: str) -> None:
-    Person(alice).open(f"/servers/{server.uuid}/history/?before={quote(before)}")
+def test_nonsense_before_is_no_error(server: Server, alice: User) -> None:
+    for before in ("", "yesterday", "2026-03-01", "9999-12-31T23:59:59-23:59", "\0", "2026-99-99T00:00:00Z"):
+        Person(alice).open(f"/servers/{server.uuid}/history/?before={quote(before)}")
 
 
 def test_what_a_poll_sees_change_is_on_the_page(
