@@ -90,7 +90,9 @@ def _one(reach: Reach, pk: int) -> Batch:
 
 
 def _card(request: HttpRequest, reach: Reach, found: Batch) -> BatchCard:
-    items = reach.only(Item.objects.filter(batch=found.pk).select_related("tenant", "action"))
+    items = reach.only(
+        Item.objects.filter(batch=found.pk).defer("seen", "action__evidence").select_related("tenant", "action")
+    )
     seen = list(items)
     whole = found.items.count() == len(seen)
     return batch_card(found, seen, user=user_of(request).pk, whole=whole, now=timezone.now())

@@ -33,6 +33,7 @@ from drdash.tenants import connect as connecting
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
 from tests.failover.test_preflight import named
+from tests.failover.test_unwritable import read_only
 
 FIVE = ("ams-crm-01", "ams-erp-01", "ams-git-01", "ams-git-02", "ber-web-01")
 START = ":start_failover_test"
@@ -319,13 +320,36 @@ def test_a_429_pauses_the_batch_before_more_is_spent_on_it(simulator: Simulator,
 
 
 def test_three_unknown_outcomes_in_a_row_pause_the_batch(simulator: Simulator, tenant: Tenant, bob: User) -> None:
-    batch = confirmed(bob, planned(bob, tenant, *FIVE))
-    simulator.fail("504", method="POST", path=START, times=3, after_effect=True)
-    run(batch)
+    batch, clock = confirmed(bob, planned(bob, tenant, *FIVE)), Clock()
+    simulator.fail("504", method="POST", path=START, times=4, after_effect=True)
+    run(batch, clock)
     assert (batch.state, "in a row" in batch.why) == (Batch.State.PAUSED, True)
     assert stages(batch) == [Stage.SENT] * 3 + [Stage.WAITS] * 2
-    run(batch)  # they were looked at: they count no more
+    clock.wait(60)
+    run(batch, clock)  # they were looked at: they count no more
     assert (batch.state, len(simulator.posts)) == (Batch.State.DONE, 5)
+
+
+def test_a_database_that_cannot_be_written_ends_the_sending_and_nothing_is_sent(
+    simulator: Simulator, tenant: Tenant, bob: User
+) -> None:
+    batch, clock = confirmed(bob, planned(bob, tenant, *FIVE[:2])), Clock()
+    runner = gone_on(batch, clock)
+
+    def sent_into_trouble() -> None:
+        with read_only():
+            running.run(batch.pk, runner, now=clock, wait=clock.wait)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(in_a_thread, sent_into_trouble).result()
+    assert (simulator.posts, Action.objects.count()) == ([], 0)
+    # Nobody could write down that it paused: it is found when it has been silent for long.
+    clock.wait(batches.SILENT.total_seconds() + 1)
+    batches.sweep(clock())
+    batch.refresh_from_db()
+    assert (batch.state, batch.why) == (Batch.State.PAUSED, "Its sender went silent.")
+    run(batch, clock)
+    assert len(simulator.posts) == 2
 
 
 def test_a_process_that_is_to_end_pauses_its_batches(simulator: Simulator, tenant: Tenant, bob: User) -> None:

@@ -145,6 +145,7 @@ def test_production_takes_the_number_typed_and_the_password_however_fresh_the_si
     batch = Batch.objects.get()
     assert batch.production
     stop(batch)
+    ended(batch.pk)
 
 
 def stop(batch: Batch) -> Batch:
@@ -273,7 +274,8 @@ def test_production_goes_on_with_the_password_when_the_sign_in_is_old(
     person = Person(alice).leaves_it_for_long()
     assert 'type="password"' in person.open(f"/batches/{batch.pk}/")
     person.send(f"/batches/{batch.pk}/go-on/", password="wrong")
-    assert simulator.posts == []
+    batch.refresh_from_db()
+    assert (batch.state, simulator.posts) == (Batch.State.PAUSED, [])
     person.send(f"/batches/{batch.pk}/go-on/", password="alice")
     assert ended(batch.pk).state == Batch.State.DONE
 
