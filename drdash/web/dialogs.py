@@ -121,7 +121,7 @@ def _done(request: HttpRequest, found: Found, kind: Kind, action: Action) -> Htt
         "again_url": dialog_url(found.server.uuid, kind),
         "well": well,
         "refused": _refused(action),
-        "body": action.body,
+        "body": "" if action.state == State.NOT_SENT else action.body,  # it is written down before it is sent
     }
     html = render_to_string("dialogs/_done.html", context, request) + _beside(request, found)
     response = HttpResponse(html, status=_status(action), headers={"X-Dialog": "1"})
