@@ -20,6 +20,7 @@ from drdash.web import (
     screenshots,
     shift,
     tenants,
+    theme,
     timeline,
 )
 
@@ -76,6 +77,7 @@ urlpatterns = [
     path("password/", people.Password.as_view(), name="password"),
     path("password/token/revoke/", people.revoke_token, name="token-revoke"),
     path("api/v1/", include("drdash.web.api_urls")),
+    path("theme/", theme.choose, name="theme"),
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
 ]

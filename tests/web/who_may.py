@@ -118,6 +118,7 @@ TABLE: dict[str, list[Row]] = {
     "logout/": row("", SIGNED_IN, ends=True),
     "password/": row(SIGNED_IN, SIGNED_IN),
     "password/token/revoke/": row("", SIGNED_IN),
+    "theme/": row("", SIGNED_IN),
     "api/v1/": row(says=404),
     "api/v1/schema/": row(SIGNED_IN),
     "api/v1/sites/": row(SIGNED_IN),

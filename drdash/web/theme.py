@@ -1,0 +1,38 @@
+"""Light or dark: the system's choice, or a person's own, which a cookie of their browser keeps."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+COOKIE = "drdash_theme"
+WORDS = {"": "As the system", "light": "Light", "dark": "Dark"}
+_YEAR = 365 * 24 * 3600
+
+
+def chosen(request: HttpRequest) -> str:
+    """What the browser's cookie says, if that is a theme; empty: as the system has it."""
+    kept = request.COOKIES.get(COOKIE, "")
+    return kept if kept in WORDS else ""
+
+
+def theme(request: HttpRequest) -> dict[str, object]:
+    """For every template: the theme, and those there are."""
+    return {"theme": chosen(request), "themes": WORDS.items()}
+
+
+@require_POST
+def choose(request: HttpRequest) -> HttpResponse:
+    """Keep a choice, and go back to the page that it was made on."""
+    wanted = request.POST.get("theme", "")
+    back = request.headers.get("Referer", "")
+    here = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
+    answer = redirect(back if here else "home")
+    if wanted and wanted in WORDS:
+        answer.set_cookie(
+            COOKIE, wanted, max_age=_YEAR, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+        )
+    else:
+        answer.delete_cookie(COOKIE, samesite="Lax")
+    return answer

@@ -1,0 +1,117 @@
+"""The stylesheet and the sprite: their size, what can be read on what, and what each icon is taken from."""
+
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+CSS = (Path(settings.BASE_DIR) / "static" / "drdash" / "drdash.css").read_text()
+TONES = ("moving", "still", "good", "warn", "bad")
+INKS = ("ink", "soft", "accent", "prod-ink", *TONES)
+GROUNDS = ("ground", "card", "raised", "hover")
+# What is read on its own ground, besides every ink on each of the page's.
+PAIRS = [(tone, f"{tone}-g") for tone in TONES] + [("prod", "prod-g"), ("on-accent", "accent"), ("soft", "still-g")]
+
+Schemes = dict[str, tuple[str, str]]
+
+
+def tokens(css: str) -> Schemes:
+    """Each colour as it is in the light and in the dark."""
+    return {name: (light, dark) for name, light, dark in re.findall(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)", css)}
+
+
+def rules(css: str) -> list[tuple[str, dict[str, str]]]:
+    """Each rule that holds no other, with its declarations."""
+    plain = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    return [
+        (selector.strip(), dict(re.findall(r"([\w-]+):\s*([^;{}]+?)\s*(?:;|$)", body)))
+        for selector, body in re.findall(r"([^{};]+)\{([^{}]*)\}", plain)
+    ]
+
+
+def luminance(colour: str) -> float:
+    digits = colour.lstrip("#")
+    wide = digits if len(digits) == 6 else "".join(one * 2 for one in digits)
+    parts = [int(wide[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG counts it."""
+    dim, bright = sorted((luminance(one), luminance(other)))
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def too_faint(colours: Schemes, pairs: list[tuple[str, str]], least: float) -> list[str]:
+    return [
+        f"{ink} on {ground}, {scheme}: {measured:.2f}"
+        for ink, ground in pairs
+        for at, scheme in enumerate(("light", "dark"))
+        if (measured := contrast(colours[ink][at], colours[ground][at])) < least
+    ]
+
+
+def usual() -> Schemes:
+    return tokens(CSS.partition("@media")[0])
+
+
+def strong() -> Schemes:
+    """Where the system asks for more contrast."""
+    return usual() | tokens(CSS.partition("@media (prefers-contrast: more)")[2].partition("\n}\n")[0])
+
+
+def test_contrast_is_counted_as_the_guideline_does() -> None:
+    assert contrast("#000", "#fff") == 21
+    assert round(contrast("#767676", "#ffffff"), 2) == 4.54
+
+
+def test_every_ink_can_be_read_on_every_ground_that_it_meets() -> None:
+    pairs = [*product(INKS, GROUNDS), *PAIRS]
+    assert not too_faint(usual(), pairs, 4.5)
+    assert not too_faint(strong(), pairs, 4.5)
+
+
+def test_who_asks_for_more_contrast_gets_more() -> None:
+    assert not too_faint(strong(), [*product(("ink", "soft", "still"), GROUNDS)], 7)
+
+
+def test_what_is_drawn_around_a_field_can_be_seen() -> None:
+    assert not too_faint(usual(), [("edge", ground) for ground in GROUNDS], 3)
+
+
+def test_no_rule_puts_an_ink_on_another_ground() -> None:
+    """Where a rule says both, the pair is one of those that are measured above."""
+    known = {*product(INKS, GROUNDS), *PAIRS, ("card", "bad"), ("card", "ink")}
+    for selector, told in rules(CSS):
+        ink = re.fullmatch(r"var\(--([\w-]+)\)", told.get("color", ""))
+        ground = re.fullmatch(r"var\(--([\w-]+)\)", told.get("background", ""))
+        if ink and ground:
+            assert (ink[1], ground[1]) in known, selector
+    assert not too_faint(usual(), [("card", "bad"), ("card", "ink")], 4.5)
+
+
+def test_colours_are_tokens() -> None:
+    """Nowhere else is one written down, but for shadows, which hold no words."""
+    for selector, told in rules(CSS):
+        for name, value in told.items():
+            if not name.startswith("--") and selector != "dialog::backdrop":
+                assert not re.search(r"#[0-9a-f]{3,8}\b|rgb|hsl", re.sub(r"\[href[^]]*\]", "", value)), (selector, name)
+
+
+@pytest.mark.parametrize("asked", ["prefers-reduced-motion: no-preference", "prefers-contrast: more", "forced-colors"])
+def test_what_the_system_asks_for_is_heard(asked: str) -> None:
+    assert f"@media ({asked}" in CSS
+
+
+def test_nothing_moves_where_motion_is_not_wanted() -> None:
+    """Movement is opt-in: each animation and transition stands where motion is welcome, but for one that only shows."""
+    calm = re.sub(r"@media \(prefers-reduced-motion: no-preference\) \{.*?\n\}\n", "", CSS, flags=re.DOTALL)
+    moving = [line for line in calm.splitlines() if re.search(r"\b(animation|transition)\b", line)]
+    assert [line for line in moving if not line.startswith(".wish .old")] == []
+
+
+def test_the_stylesheet_stays_small() -> None:
+    assert len(CSS.encode()) < 30_000
