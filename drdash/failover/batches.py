@@ -8,13 +8,15 @@ not taken when a stop is committed is never sent.
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 
 import msgspec
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 
 from drdash.audit.record import write, writing
-from drdash.failover import senders
+from drdash.failover import notices, senders
 from drdash.failover.models import Action, Batch, Item
 from drdash.failover.plan import VALID, Plan
 from drdash.tenants import access
@@ -294,3 +296,4 @@ def _audit(
     for told in counted if tenants is None else counted.filter(tenant__in=list(tenants)):
         words = f"Batch {batch.pk}: {batch.kind} of {told['all']}; {told['left']} not sent yet. {detail}"
         write(by=by, verb=f"batch {word}", at=now, tenant=told["tenant"], detail=words.strip())
+        transaction.on_commit(partial(notices.changed, told["tenant"]))

@@ -9,8 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from drdash.audit.record import write, writing
-from drdash.estate.aside import aside
-from drdash.estate.store import store
+from drdash.failover import notices
 from drdash.failover.models import Action, Approval, Consent
 from drdash.failover.sighting import Sighting
 from drdash.tenants import access
@@ -177,6 +176,5 @@ def _audit(approval: Approval, now: datetime, *, by: User | None, told: str, act
 
 
 def _announce(approval: Approval) -> None:
-    """Have the pages that show the server look again, some time soon: best effort."""
-    tenant, keys = approval.tenant_id, (f"server:{approval.server_uuid}",)
-    aside(lambda: store().announce(tenant, keys))
+    """Have the pages that show the server, and those whom it waits for, look again some time soon: best effort."""
+    notices.changed(approval.tenant_id, f"server:{approval.server_uuid}")

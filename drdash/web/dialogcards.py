@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from django.http import QueryDict
 
+from drdash.failover import origins
 from drdash.failover.actions import Preview
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action
@@ -16,6 +17,7 @@ from drdash.web import cards
 from drdash.web.buttons import dialog_url, server_url, shown_reason
 from drdash.web.forms import BY_IDS, LATEST, Original
 from drdash.web.shifts import Shift, shifts, still
+from drdash.web.whose import whose
 from drdash.web.wording import verb
 
 # What a fresh dialog puts right: it shows what is new, and asks again.
@@ -101,6 +103,7 @@ def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: 
         "starts": kind is not Kind.STOP,
         "production": verdict.production,
         "card_status": cards.server_status(server),
+        "whose": whose(server, origins.running([(tenant.pk, server)]).get((tenant.pk, server.key))),
         "vm_started": bool(server.vm and server.vm.status == "STARTED"),
         "asked": asked.items(),
         "blocking": list(

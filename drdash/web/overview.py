@@ -1,18 +1,19 @@
 """The overview, worst first: who needs a person now, what runs, what is blocked, what is ready. Pure but for words."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
 
 from drdash.cloud.records import Site
 from drdash.cloud.words import Readiness, ServerStatus
-from drdash.failover.models import Action, State
+from drdash.failover.models import Action, Failover, State
 from drdash.web import cards, wording
 from drdash.web.actioncards import action_url
 from drdash.web.buttons import server_url, site_url
 from drdash.web.finding import Found
+from drdash.web.whose import whose
 from drdash.web.wording import Look, action_name, look_of
 
 SHOWN = 15
@@ -88,13 +89,16 @@ def running(found: Iterable[Found], live: dict[tuple[int, str], Action], names: 
     return Section(tuple(lines[:SHOWN]), len(lines))
 
 
-def tests_left(found: Iterable[Found], names: dict[int, str]) -> Section:
-    """Tests that run until someone stops them, the longest first; an automated one ends by itself."""
+def tests_left(found: Iterable[Found], names: dict[int, str], runs: Mapping[tuple[int, str], Failover]) -> Section:
+    """Tests that run until someone stops them, the longest first; an automated one ends by itself. ``runs``: what is
+    known of what runs, to say who started it."""
     lines = []
     for one in found:
         if one.server.status == ServerStatus.FAILOVER_TEST and not one.server.busy:
             last = one.server.test_failover.last_start if one.server.test_failover else None
-            lines.append(_line(one, look_of(wording.SERVER_STATUS, one.server.status), names, "", last))
+            told = whose(one.server, runs.get((one.estate.tenant, one.key)))
+            words = told.words if told else ""
+            lines.append(_line(one, look_of(wording.SERVER_STATUS, one.server.status), names, words, last))
     lines.sort(key=lambda line: (line.at is not None, line.at.timestamp() if line.at else 0))
     return Section(tuple(lines[:SHOWN]), len(lines), "?status=FAILOVER_TEST")
 

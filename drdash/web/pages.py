@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from drdash.cloud.records import Site
-from drdash.cloud.words import ServerType
+from drdash.cloud.words import ServerStatus, ServerType
 from drdash.estate.snapshot import Estate, Seen
 from drdash.failover import origins
 from drdash.tenants.roles import Posture
@@ -46,10 +46,12 @@ def home(request: HttpRequest) -> HttpResponse:
     # Where a person chose that nothing may be done, a server is no more blocked than its neighbours.
     armed = {pk for pk, tenant in frame.reach.tenants.items() if tenant.posture is Posture.ARMED}
     acting = [one for one in recovery if one.estate.tenant in armed]
+    tests = [one for one in recovery if one.server.status == ServerStatus.FAILOVER_TEST]
+    runs = origins.running((one.estate.tenant, one.server) for one in tests)
     context: dict[str, Any] = {
         "needs": overview.needs_person(found, sites, frame.live.values(), names),
         "running": overview.running(found, frame.live, names),
-        "tests": overview.tests_left(found, names),
+        "tests": overview.tests_left(found, names, runs),
         "blocked": overview.blocked([one for one in acting if frame.is_blocked(one)], names),
         "held": len(recovery) - len(acting),
         "tiles": overview.by_status(found),

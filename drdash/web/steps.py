@@ -28,7 +28,7 @@ class Step(msgspec.Struct, frozen=True):
 
 def state_of(action: Action) -> Look:
     """Where an action is, in a word."""
-    if action.state == State.CLOSED and not action.verdict:
+    if action.state == State.CLOSED and action.superseded_by_id and not action.verdict:
         return SUPERSEDED
     return look_of(STATE, action.state)
 
@@ -121,7 +121,7 @@ def _failover(seen: Seen, before: Seen | None) -> str:
 def _tests(seen: Seen, before: Seen | None, ours: str) -> Iterator[str]:
     for task in _texts(seen, "last_tasks"):
         if task not in _texts(before, "last_tasks"):
-            yield f"the last test's task is {_named(task, ours)}"
+            yield f"a last test by task {_named(task, ours)}"
 
 
 def _texts(seen: Seen | None, name: str) -> tuple[str, ...]:

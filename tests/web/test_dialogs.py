@@ -10,7 +10,7 @@ from drdash.cloud.records import Server
 from drdash.failover import actions
 from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
-from drdash.tenants.models import Membership
+from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
 from tests.stack import Poll
 from tests.web.opening import Shown, opened, posts
@@ -208,3 +208,17 @@ def test_when_too_many_actions_are_under_way_the_dialog_keeps_what_was_typed(
     assert (status, headers["X-Dialog"], posts(simulator)) == (503, "1", [])
     assert f'name="confirm" value="{escape(server.name)}"' in html
     assert dialog.send(confirm=server.name)[0] == 200
+
+
+def test_a_stop_where_the_status_does_not_tell_says_what_was_seen_to_run(
+    alice: User, bob: User, tenant: Tenant, server: Server, simulator: Simulator, polled: Poll
+) -> None:
+    opened(bob, server).send()
+    simulator.advance(60)
+    polled()
+    simulator.force_server(server.uuid, status="POWERING_OFF")
+    polled()
+    html = opened(alice, server, "stop_failover").html
+    assert "started by bob from here" in html
+    assert "What runs is a test, as far as it was seen." in html
+    assert 'class="wish production"' in html, "it counts as production all the same"

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from drdash.failover import notices
 from drdash.tenants.roles import Role
 from drdash.web import rows
 from tests.web.live.conftest import Cast, Serve, cookie, poll
@@ -61,6 +62,15 @@ def test_a_pass_that_changed_nothing_tells_the_health_alone(serve: Serve, cast: 
     listener = serve().settled(cookie(cast.alice), "server-row-*")
     poll(cast.acme, one="Web")
     assert listener.next("server-row-one", "estate-changed", f"health-{cast.acme.pk}").name.startswith("health-")
+
+
+def test_a_notice_reaches_every_page_of_the_tenant_and_no_other(serve: Serve, cast: Cast) -> None:
+    served = serve()
+    alice, charlie = (served.settled(cookie(one), "site-row-*") for one in (cast.alice, cast.charlie))
+    notices.changed(cast.acme.pk)
+    assert alice.next("notices", "estate-changed").name == "notices"
+    notices.changed(cast.globex.pk)
+    assert charlie.next("notices").data == str(cast.globex.pk)
 
 
 @pytest.mark.parametrize("last_id", ["", "1-1", "nonsense", "99999999999999-0"])
