@@ -20,9 +20,10 @@ closing.QUARANTINE) and whoever settles what it is over for, or whose sender is 
 evidence at once, or later because they hang (following.observe); the cloud with its tasks; somebody at the cloud's own
 console; and the person who closes what is unknown (closing.close), or breaks the glass to do so before its quarantine.
 
-Rights, approvals, nods, typed names and what changed since the dialog are left out: they only refuse more. Taken for
-granted: the database commits whole transactions; nothing is on the wire for longer than the quarantine; no time passes
-between the transport's last look at the clock and the first byte (``wrong="paused in the gap"``: when it does).
+Rights, approvals, nods, typed names and what changed since the dialog are left out: they only refuse more. What runs
+is not told to be a test or production. Taken for granted: the database commits whole transactions; nothing is on the
+wire for longer than the quarantine; no time passes between the transport's last look at the clock and the first byte
+(``wrong="paused in the gap"``: when it does).
 """
 
 from collections.abc import Iterator
