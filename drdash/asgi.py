@@ -4,17 +4,41 @@ import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
+from contextvars import ContextVar
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 
 from drdash import environment
+from drdash.clock import boot_seconds
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "drdash.settings")
 environment.demand_keys()
 THREADS = 40
-django_in_threads: Any = WSGIMiddleware(get_wsgi_application(), workers=THREADS)  # type: ignore[arg-type]
+SAFE = {"GET", "HEAD", "OPTIONS"}
+LONGEST_WAIT = 30.0  # seconds for a thread
+TOO_LATE = b"This waited too long for its turn, so nothing was done. Look again before you repeat it."
+arrived: ContextVar[float] = ContextVar("arrived")
+
+
+def in_time(application: Any, *, clock: Callable[[], float] = boot_seconds) -> Any:
+    """Begin nothing that changes anything long after it arrived: every thread was busy, or the machine slept, and who
+    asked for it has seen no answer since.
+    """
+
+    def punctual(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] not in SAFE and clock() - arrived.get() > LONGEST_WAIT:
+            headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(TOO_LATE))), ("Retry-After", "5")]
+            start_response("503 Service Unavailable", headers)
+            return [TOO_LATE]
+        found: Iterable[bytes] = application(environ, start_response)
+        return found
+
+    return punctual
+
+
+django_in_threads: Any = WSGIMiddleware(in_time(get_wsgi_application()), workers=THREADS)
 
 from drdash.web.live import hub  # noqa: E402 - it needs the apps, which are set up above
 
@@ -53,6 +77,7 @@ def whole(app: App) -> App:
         except Unacceptable as problem:
             await refuse(problem, send)
             return
+        arrived.set(boot_seconds())
         # For WSGI, X_Forwarded_Proto would be X-Forwarded-Proto; and what came in chunks had no length.
         headers = [(name, value) for name, value in scope["headers"] if b"_" not in name and name != b"content-length"]
         headers.append((b"content-length", b"%d" % len(body)))

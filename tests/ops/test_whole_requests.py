@@ -11,7 +11,8 @@ import pytest
 import uvicorn
 from a2wsgi import WSGIMiddleware
 
-from drdash.asgi import LARGEST_BODY, whole
+from drdash.asgi import LARGEST_BODY, LONGEST_WAIT, in_time, whole
+from drdash.clock import boot_seconds
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Taken:
 
     port: int = 0
     bodies: list[bytes] = field(default_factory=list)
+    slept: float = 0.0
     environs: list[dict[str, Any]] = field(default_factory=list)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -32,7 +34,7 @@ class Taken:
 @pytest.fixture
 def server() -> Iterator[Taken]:
     taken = Taken()
-    application: Any = WSGIMiddleware(taken)  # type: ignore[arg-type]
+    application: Any = WSGIMiddleware(in_time(taken, clock=lambda: boot_seconds() + taken.slept))
     listener = socket.create_server(("127.0.0.1", 0))
     taken.port = listener.getsockname()[1]
     running = uvicorn.Server(uvicorn.Config(whole(application), lifespan="off", ws="none", log_config=None))
@@ -83,6 +85,19 @@ def test_chunks_cut_short_reach_nobody(server: Taken) -> None:
     send(server.port, HEAD + b"Content-Length: 5\r\n\r\nafter")
 
     assert server.bodies == [b"after"]
+
+
+def test_what_waited_too_long_for_its_turn_is_not_begun(server: Taken) -> None:
+    form, look = HEAD + b"Content-Length: 3\r\n\r\na=1", HEAD.replace(b"POST", b"GET") + b"Content-Length: 0\r\n\r\n"
+    server.slept = LONGEST_WAIT
+    late, seen = send(server.port, form), send(server.port, look)
+    server.slept = 0.0
+
+    assert late.startswith(b"HTTP/1.1 503")
+    assert b"nothing was done" in late
+    assert seen.startswith(b"HTTP/1.1 200")
+    assert send(server.port, form).startswith(b"HTTP/1.1 200")
+    assert server.bodies == [b"", b"a=1"]
 
 
 def test_a_body_too_large_is_refused_before_it_is_sent(server: Taken) -> None:
