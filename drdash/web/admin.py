@@ -4,12 +4,15 @@ Every change made here is in the audit.
 """
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from rest_framework.authtoken.admin import TokenAdmin as TokenAdmin  # registered now, and taken out below
 from rest_framework.authtoken.models import TokenProxy
@@ -18,7 +21,7 @@ from drdash.audit import record
 from drdash.audit.models import Entry
 from drdash.failover.models import Action, Approval
 from drdash.tenants.models import Credential, Membership, Tenant
-from drdash.web import tokens
+from drdash.web import proving, tokens
 from drdash.web.signing_in import ThrottledAdmin
 from drdash.web.tenants import user_of
 
@@ -42,7 +45,19 @@ class Memberships(Inline):
 
 
 class Audited:
-    """An admin whose changes are written into the audit, in the transaction that makes them."""
+    """An admin whose changes are written into the audit, in the transaction that makes them. Its forms are for those
+    who proved within minutes who they are: a session that was left open must not make a person who may do more.
+    """
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **more: Any) -> Any:
+        return _password_first(request) or super().changeform_view(request, *args, **more)  # type: ignore[misc]
+
+    def delete_view(self, request: HttpRequest, *args: Any, **more: Any) -> Any:
+        return _password_first(request) or super().delete_view(request, *args, **more)  # type: ignore[misc]
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **more: Any) -> Any:
+        asked = _password_first(request) if request.method == "POST" else None
+        return asked or super().changelist_view(request, *args, **more)  # type: ignore[misc]
 
     def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
         _write(request, "added", obj)
@@ -64,6 +79,9 @@ class Audited:
             _write(request, "gave", membership)
         for membership in formset.deleted_objects:
             _write(request, "took", membership)
+        changed = [*formset.deleted_objects, *(one for one, _ in formset.changed_objects)]
+        for user in {one.user for one in changed if isinstance(one, Membership)}:
+            tokens.drop_lapsed(user, by=user_of(request))
 
 
 class PersonAdmin(Audited, PeopleAdmin):
@@ -71,6 +89,15 @@ class PersonAdmin(Audited, PeopleAdmin):
 
     inlines = (Memberships,)
     actions = ("revoke_tokens",)
+
+    def user_change_password(self, request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
+        return _password_first(request) or super().user_change_password(request, *args, **more)
+
+    def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
+        if isinstance(obj, User) and "password" in str(message).lower() and tokens.held_by(obj):
+            told = f"The API token of {obj.get_username()} goes on to work: revoke it in the list of people."
+            self.message_user(request, told, messages.WARNING)
+        return super().log_change(request, obj, message)
 
     @admin.action(description="Revoke their API tokens", permissions=["keep"])
     def revoke_tokens(self, request: HttpRequest, queryset: models.QuerySet[User]) -> None:
@@ -161,6 +188,15 @@ class EntryAdmin(ReadOnly):
 
     list_display = ("at", "username", "verb", "tenant", "server_uuid")
     search_fields = ("username", "verb", "server_uuid")
+
+
+def _password_first(request: HttpRequest) -> HttpResponse | None:
+    """The way to the page that asks for it, for those who may be here but did not prove of late who they are."""
+    if not user_of(request).is_staff or proving.proven(request):
+        return None
+    if request.method == "POST":
+        messages.warning(request, "Nothing was changed: do it once more after this.")
+    return redirect(f"{reverse('password-again')}?{urlencode({'next': request.get_full_path()})}")
 
 
 def _write(request: HttpRequest, what: str, obj: models.Model, detail: str = "") -> None:

@@ -9,10 +9,11 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -58,6 +59,20 @@ class Password(auth.PasswordChangeView):
         also = " Your API token is revoked." if revoked else ""
         messages.success(self.request, f"Your password is changed. Other sessions of yours have ended.{also}")
         return changed
+
+
+@sensitive_post_parameters("password")
+@form
+@never_cache
+def again(request: HttpRequest) -> HttpResponse:
+    """The password once more, on the way to what wants it just now."""
+    onward = request.POST.get("next") or request.GET.get("next") or ""
+    if not url_has_allowed_host_and_scheme(onward, {request.get_host()}, require_https=request.is_secure()):
+        onward = reverse("home")
+    if request.method == "POST" and proving.prove(request, request.POST.get("password", "")):
+        return redirect(onward)
+    problem = WRONG if request.method == "POST" else ""
+    return render(request, "people/again.html", {"next": onward, "problem": problem}, status=422 if problem else 200)
 
 
 @require_POST

@@ -94,9 +94,18 @@ def take_back(user: User, tenant: Tenant, *, by: User) -> None:
     """The person's token runs no production in the tenant any more. Raises Denied."""
     access.must_administer(by, tenant)
     with writing():
-        if TokenRight.objects.filter(user=user, tenant=tenant).delete()[0]:
-            detail = f"{user.get_username()}'s token."
-            write(by=by, verb="token kept from production", at=timezone.now(), tenant=tenant.pk, detail=detail)
+        _take_back(user, tenant.pk, by=by)
+
+
+def drop_lapsed(user: User, *, by: User | None) -> None:
+    """Take production back from the person's token where they are no admin any more: as an admin anew they have a new
+    word to ask for.
+    """
+    roles = access.reach(user).roles
+    with writing():
+        for right in TokenRight.objects.filter(user=user).select_related("tenant"):
+            if roles.get(right.tenant_id) is not Role.ADMIN:
+                _take_back(right.user, right.tenant_id, by=by)
 
 
 def revoke(user: User, *, by: User | None, tenant: Tenant | None = None) -> bool:
@@ -132,6 +141,12 @@ def make(user: User) -> tuple[Token, bool]:
         if new:
             write(by=None, verb="token made", at=timezone.now(), detail=f"{_held(token, []).words}.")
     return token, new
+
+
+def _take_back(user: User, tenant: int, *, by: User | None) -> None:
+    if TokenRight.objects.filter(user=user, tenant=tenant).delete()[0]:
+        detail = f"{user.get_username()}'s token."
+        write(by=by, verb="token kept from production", at=timezone.now(), tenant=tenant, detail=detail)
 
 
 def _held(token: Token, rights: list[TokenRight], role: Role | None = None) -> Held:

@@ -75,6 +75,7 @@ urlpatterns = [
     path("login/", people.login, name="login"),
     path("logout/", people.logout, name="logout"),
     path("password/", people.Password.as_view(), name="password"),
+    path("password/again/", people.again, name="password-again"),
     path("password/token/revoke/", people.revoke_token, name="token-revoke"),
     path("api/v1/", include("drdash.web.api_urls")),
     path("theme/", theme.choose, name="theme"),

@@ -1,6 +1,7 @@
 import json
 import re
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
@@ -108,6 +109,40 @@ def test_the_admin_site_shows_no_api_token_and_changes_no_password_unseen(tenant
     assert client.get("/admin/authtoken/tokenproxy/").status_code == 404
     assert client.get("/admin/auth/group/").status_code == 404
     assert client.get("/admin/password_change/").headers["Location"] == "/password/"
+
+
+def test_whoever_keeps_people_types_the_password_once_the_sign_in_is_old(tenant: Tenant, alice: User) -> None:
+    root = User.objects.create_superuser("root", password=PASSWORD)
+    client = Client()
+    client.force_login(root)
+    session = client.session
+    session["proven_at"] -= 301
+    session.save()
+    new = {"password1": "another long one 17", "password2": "another long one 17", "usable_password": "true"}
+    paths = [f"/admin/auth/user/{root.pk}/password/", f"/admin/auth/user/{alice.pk}/delete/", "/admin/auth/user/add/"]
+    for path in [*paths, f"/admin/tenants/tenant/{tenant.pk}/change/"]:
+        answer = client.get(path)
+        assert answer.headers["Location"] == f"/password/again/?next={quote(path, safe='')}"
+    path = paths[0]
+    assert client.post(path, new, follow=True).content.decode().count("Nothing was changed") == 1
+    root.refresh_from_db()
+    assert root.check_password(PASSWORD)
+    assert client.get("/admin/auth/user/").status_code == 200
+
+    wrong = client.post("/password/again/", {"password": "wrong", "next": path})
+    assert (wrong.status_code, "That is not your password" in wrong.content.decode()) == (422, True)
+    assert client.post("/password/again/", {"password": PASSWORD, "next": path}).headers["Location"] == path
+    assert client.post(path, new).headers["Location"] == f"/admin/auth/user/{root.pk}/change/"
+    root.refresh_from_db()
+    assert root.check_password("another long one 17")
+
+
+@pytest.mark.parametrize("place", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
+def test_the_password_never_leads_elsewhere(alice: User, place: str) -> None:
+    client = Client()
+    sign_in(client)
+    assert client.post("/password/again/", {"password": PASSWORD, "next": place}).headers["Location"] == "/"
+    assert "evil" not in client.get("/password/again/", {"next": place}).content.decode()
 
 
 def test_a_name_that_nobody_has_is_not_written_down(fresh_process: None) -> None:

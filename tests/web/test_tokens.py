@@ -157,6 +157,26 @@ def test_a_superuser_revokes_any(tenant: Tenant) -> None:
     assert "token is revoked" in Person(user("root")).follow(path(tenant, "bob", "revoke"))
 
 
+def test_who_is_no_admin_any_more_has_no_right_when_they_are_one_again(tenant: Tenant) -> None:
+    allow(tenant, "dora")
+    root, membership = Person(user("root")), Membership.objects.get(user__username="dora")
+    page = f"/admin/tenants/tenant/{tenant.pk}/change/"
+    inline = {"memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 1, "memberships-0-id": membership.pk}
+    fields = {**inline, "name": "Acme", "memberships-0-tenant": tenant.pk, "memberships-0-user": membership.user_id}
+    fields["enabled"] = "on"
+    for role in ("operator", "admin"):
+        root.follow(page, **fields, **{"memberships-0-role": role})
+    assert Membership.objects.get(user__username="dora").role == Role.ADMIN
+    assert not may_run_production(token_of("dora"), tenant)
+    assert told()[-1] == ("root", "token kept from production: dora's token.", tenant.pk)
+
+
+def test_a_superuser_who_gives_a_new_password_hears_of_the_token(tenant: Tenant) -> None:
+    new = {"password1": "another long one 17", "password2": "another long one 17", "usable_password": "true"}
+    page = Person(user("root")).follow(f"/admin/auth/user/{user('dora').pk}/password/", **new)
+    assert "The API token of dora goes on to work" in page
+
+
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_new_password_revokes_the_token_unless_it_is_kept(tenant: Tenant, kept: bool) -> None:
     dora = Person(user("dora"))

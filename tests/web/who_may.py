@@ -117,6 +117,7 @@ TABLE: dict[str, list[Row]] = {
     "login/": row(EVERYONE, EVERYONE, inert=_WRONG),
     "logout/": row("", SIGNED_IN, ends=True),
     "password/": row(SIGNED_IN, SIGNED_IN),
+    "password/again/": row(SIGNED_IN, SIGNED_IN),
     "password/token/revoke/": row("", SIGNED_IN),
     "theme/": row("", SIGNED_IN),
     "api/v1/": row(says=404),
