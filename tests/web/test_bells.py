@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from drdash.cloud.records import Server
 from drdash.estate.models import Bell
@@ -58,6 +59,16 @@ def test_it_is_told_on_every_page_until_it_is_dismissed(
     status, to, _ = person.send(f"/bells/{Bell.objects.get().pk}/forget/", next="/sites/?x=1")
     assert (status, to) == (302, "/sites/?x=1")
     assert "<div" not in bells_on(person.open(to))
+
+
+def test_of_many_that_are_free_one_marks_the_page(server: Server, bob: User) -> None:
+    person = Person(bob)
+    for kind in ("start_failover_test", "stop_failover"):
+        person.send(tell_path(server, kind))
+    Bell.objects.update(free_at=timezone.now())
+    told = bells_on(person.open("/"))
+    assert told.count("Free since") == 2
+    assert told.count('id="free"') == 1
 
 
 def test_the_part_is_sent_when_it_changed(simulator: Simulator, busy: Server, bob: User, polled: Poll) -> None:
