@@ -223,7 +223,7 @@ def _line(line: Line) -> dict[str, Any]:
         "url": server_url(line.server.uuid),
         "tenant": line.tenant.name,
         "status": cards.server_status(line.server),
-        "reasons": [shown_reason(reason) for reason in line.against],
+        "reasons": {(one.message, one.task_uuids): one for one in map(shown_reason, line.against)}.values(),
         "point": line.point,
     }
 
