@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 from cryptography.fernet import Fernet
 
@@ -146,6 +147,29 @@ assert mirror().settle()
 """
 
 
+READ_ONLY = """
+from django.db import connection
+
+with connection.cursor() as cursor:
+    cursor.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    cursor.execute("SELECT pg_reload_conf()")
+"""
+
+
+def act(composed: Composed, token: str) -> list[tuple[int, str]]:
+    """Ask for a test of a server that allows one, twice: the answers."""
+    headers = {"Authorization": f"Token {token}", "X-Forwarded-Proto": "https"}
+    servers = f"http://127.0.0.1:{composed.web}/api/v1/servers/"
+    listed = requests.get(servers, headers=headers, params={"type": "RECOVERY", "limit": 200}, timeout=30).json()
+    uuid = next(one["uuid"] for one in listed["results"] if one["actions"]["start_failover_test"]["allowed"])
+    told = []
+    for key in "ab":
+        wish = {"action": "start_failover_test", "idempotency_key": key}
+        answer = requests.post(f"{servers}{uuid}/actions/", json=wish, headers=headers, timeout=30)
+        told.append((answer.status_code, answer.text))
+    return told
+
+
 @pytest.fixture
 def composed(tmp_path: Path, postgresql: PostgreSQL) -> Iterator[Composed]:
     services = Composed(tmp_path, postgresql)
@@ -193,6 +217,14 @@ def test_the_services_start_in_order_become_healthy_and_poll(composed: Composed)
 
     assert composed.run("python", "manage.py", "shell", "-v", "0", "-c", TAMPER).split() == ["refused"] * 3
     assert "The audit is whole" in composed.run("python", "manage.py", "verify_audit")
+
+    token = composed.run("python", "manage.py", "drf_create_token", "root").split()[2]
+    composed.run("python", "manage.py", "shell", "-v", "0", "-c", READ_ONLY)
+    for status, words in act(composed, token):
+        assert (status, "Nothing was sent: the database cannot be written" in words) == (503, True), words
+    simulator = f"http://127.0.0.1:{composed.simulator}/_control/requests"
+    received = requests.get(simulator, timeout=30).json()["requests"]
+    assert [one["path"] for one in received if ":start" in one["path"]] == []
 
 
 @pytest.mark.parametrize(
