@@ -32,6 +32,8 @@
   const stale = new Map();
   function tick() {
     all("time[data-show]").forEach(show);
+    const title = ($("free") ? "● " : "") + document.title.replace("● ", "");
+    if (document.title !== title) document.title = title;
     for (const health of all("[data-stale-after]")) {
       const asOf = Date.parse(health.dataset.asOf);
       const late = !(now() - asOf <= Number(health.dataset.staleAfter) * 1000);
@@ -198,7 +200,6 @@
       const one = $(id);
       if (one && one.tagName === "DETAILS" && !one.open) one.open = true;
     }
-    document.title = ($("free") ? "● " : "") + document.title.replace("● ", "");
     tick();
   }
   for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap", "htmx:sseMessage"]) on(name, settle);
@@ -264,5 +265,5 @@
   if (dialog) dialog.addEventListener("close", () => $("dialog-body").replaceChildren());
 
   setInterval(tick, 1000);
-  settle();
+  tick();
 })();
