@@ -110,12 +110,19 @@ def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind, approved:
 
 
 def request(
-    *, user: User, tenant: Tenant, server: Server, wish: Wish, clock: Callable[[], float] = boot_seconds
+    *,
+    user: User,
+    tenant: Tenant,
+    server: Server,
+    wish: Wish,
+    asked: float | None = None,
+    clock: Callable[[], float] = boot_seconds,
 ) -> tuple[Action, bool]:
     """Carry a wish through to its outcome: the action, and whether it was made by this call (False: a repeat).
 
-    ``server`` is what is known of it; the cloud is asked again before anything is sent. A refusal by the guard is an
-    action in state ``refused`` without a ``status``. Raises Invalid, KeyReused, TooMany, Unwritable; then nothing was
+    ``server`` is what is known of it; the cloud is asked again before anything is sent. ``asked``: when by ``clock`` it
+    was asked for, if not just now; nothing is sent when that is too long ago. A refusal by the guard is an action in
+    state ``refused`` without a ``status``. Raises Invalid, KeyReused, TooMany, Unwritable; then nothing was
     sent.
     """
     check(wish, server)
@@ -126,7 +133,7 @@ def request(
         raise Invalid(f'Type the server\'s name, "{server.name}", to confirm: this is production.')
     if not _slots.acquire(blocking=False):
         raise TooMany("Too many actions are under way at once. Nothing was sent: try again in a moment.")
-    begun = clock()
+    begun = clock() if asked is None else asked
     try:
         try:
             action = create(

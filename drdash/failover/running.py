@@ -20,6 +20,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
 
+from drdash.clock import boot_seconds
 from drdash.cloud.records import RecoveryPoint
 from drdash.estate import clients
 from drdash.estate.replica import replica
@@ -89,12 +90,14 @@ def step(batch: Batch, runner: str, *, now: Now) -> float | None:
         # Nothing is spent on what the cloud would not hear.
         batches.hold(batch, runner=runner, why=why, now=now())
         return None
+    # From before its turn: whoever is paused after it, and given up for dead, finds its time over.
+    asked = boot_seconds()
     item = batches.take(batch, runner=runner, now=now())
     if item is None:
         batches.finish(batch, runner=runner, now=now())
         return None
     try:
-        _send(batch, item)
+        _send(batch, item, asked)
     except TooMany:
         batches.give_back(item)
         return BUSY_SECONDS
@@ -106,7 +109,7 @@ def step(batch: Batch, runner: str, *, now: Now) -> float | None:
     return batches.early(batch, now())
 
 
-def _send(batch: Batch, item: Item) -> None:
+def _send(batch: Batch, item: Item, asked: float) -> None:
     known = replica().estates([item.tenant_id])[item.tenant_id].servers.get(item.server_uuid)
     if known is None:
         batches.leave_out(item, "The server is not known here any more.")
@@ -114,7 +117,8 @@ def _send(batch: Batch, item: Item) -> None:
     # As the person is now: whoever was locked out meanwhile sends nothing more.
     user = User.objects.get(pk=batch.user_id)
     try:
-        action, _ = request(user=user, tenant=item.tenant, server=known.record, wish=_wish(batch, item))
+        wish = _wish(batch, item)
+        action, _ = request(user=user, tenant=item.tenant, server=known.record, wish=wish, asked=asked)
     except (Invalid, KeyReused) as problem:
         batches.leave_out(item, f"It was not sent. {problem}")
     else:

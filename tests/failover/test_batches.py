@@ -18,6 +18,7 @@ from django.db import connection
 from django.utils import timezone
 
 from drdash.audit.models import Entry
+from drdash.clock import boot_seconds
 from drdash.cloud.records import RecoveryPoint
 from drdash.failover import actions, batches, running, senders
 from drdash.failover.batches import NotDone, Stage
@@ -467,6 +468,21 @@ def test_a_kill_between_turn_and_action_leaves_its_turn_to_the_next_runner(
     assert stages(batch) == [Stage.WAITS] * 2
     run(batch)
     assert posted(simulator) == list(FIVE[:2])
+
+
+def test_a_runner_that_was_paused_after_its_turn_until_it_was_given_up_sends_nothing(
+    simulator: Simulator, tenant: Tenant, bob: User
+) -> None:
+    batch, runner = confirmed(bob, planned(bob, tenant, *FIVE[:2])), running.name()
+    batches.go_on(batch, by=bob, runner=runner, now=timezone.now())
+    asked = boot_seconds() - batches.SILENT.total_seconds()
+    item = batches.take(batch, runner=runner, now=timezone.now() - batches.SILENT - timedelta(seconds=1))
+    assert item is not None
+    batch.refresh_from_db()
+    batches.settle(batch, timezone.now())
+    assert (batch.state, batch.why) == (Batch.State.PAUSED, "Its sender went silent.")
+    running._send(batch, item, asked)  # it wakes
+    assert (posted(simulator), Action.objects.get().state) == ([], State.EXPIRED)
 
 
 def test_even_an_item_whose_turn_comes_twice_is_posted_once(simulator: Simulator, tenant: Tenant, bob: User) -> None:

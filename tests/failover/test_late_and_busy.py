@@ -15,6 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from drdash.audit.models import Entry
+from drdash.clock import boot_seconds
 from drdash.cloud.records import Server
 from drdash.cloud.sessions import origin
 from drdash.cloud.words import ServerStatus
@@ -103,6 +104,14 @@ def test_a_sender_that_was_paused_past_the_time_of_its_request_sends_nothing(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server
 ) -> None:
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=looks(0, 0, 1, 31))
+    assert (action.state, action.sent_at, simulator.posts) == (State.EXPIRED, None, [])
+
+
+def test_what_was_asked_for_too_long_ago_is_recorded_and_never_sent(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    asked = boot_seconds() - following.REQUEST_SECONDS - 1
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), asked=asked)
     assert (action.state, action.sent_at, simulator.posts) == (State.EXPIRED, None, [])
 
 
