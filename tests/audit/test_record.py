@@ -156,9 +156,8 @@ def test_a_mirror_that_cannot_be_written_is_an_alarm_and_no_obstacle(tmp_path: P
 
 def test_a_mirror_that_hangs_is_an_alarm_after_two_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "audit.jsonl"
-    os.mkfifo(path)  # to open it waits for nobody, to lock it does: the test holds the lock
-    held = os.open(path, os.O_RDWR)
-    fcntl.flock(held, fcntl.LOCK_EX)
+    held = os.open(path, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_EX)  # whoever wants to write waits for the test
     now = [0.0]
     monkeypatch.setattr("drdash.audit.mirror.boot_seconds", lambda: now[0])
     hanging = Mirror(path)
