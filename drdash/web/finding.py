@@ -8,6 +8,7 @@ import msgspec
 
 from drdash.cloud.records import Server, Site
 from drdash.estate.snapshot import Estate, Seen
+from drdash.web import tested
 from drdash.web.wording import SERVER_STATUS, look_of
 
 PAGE = 50
@@ -40,6 +41,7 @@ class Wanted(msgspec.Struct, frozen=True):
     site: str = ""
     tenant: str = ""
     blocked: str = ""
+    tested: str = ""
     q: str = ""
     sort: str = "name"
     page: int = 1
@@ -52,6 +54,7 @@ class Wanted(msgspec.Struct, frozen=True):
         return cls(
             **{name: params.get(name, "").strip() for name in ("type", "status", "site", "tenant", "q")},
             blocked=blocked if (blocked := params.get("blocked", "").lower()) in {"true", "false"} else "",
+            tested="due" if params.get("tested") == "due" else "",
             sort=sort if sort.removeprefix("-") in SORTS else "name",
             page=int(page[:9]) if page.isascii() and page.isdigit() and int(page[:9]) > 0 else 1,
         )
@@ -65,14 +68,20 @@ class Wanted(msgspec.Struct, frozen=True):
 _DEFAULTS = {("sort", "name"), ("page", "1")}
 
 
-def find(estates: Mapping[int, Estate], wanted: Wanted, *, is_blocked: Callable[[Found], bool]) -> list[Found]:
-    """Every server that the filters let through, sorted."""
+def find(
+    estates: Mapping[int, Estate],
+    wanted: Wanted,
+    *,
+    is_blocked: Callable[[Found], bool],
+    is_due: Callable[[Server], bool] = tested.due_now,
+) -> list[Found]:
+    """Every server that the filters let through, sorted. ``is_due``: for a test."""
     found = [
         Found(estate, key, seen)
         for tenant, estate in estates.items()
         if not wanted.tenant or str(tenant) == wanted.tenant
         for key, seen in estate.servers.items()
-        if _passes(seen.record, wanted)
+        if _passes(seen.record, wanted) and (not wanted.tested or is_due(seen.record))
     ]
     if wanted.blocked:
         found = [one for one in found if is_blocked(one) is (wanted.blocked == "true")]

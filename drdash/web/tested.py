@@ -3,13 +3,15 @@
 from datetime import datetime, timedelta
 
 import msgspec
+from django.utils import timezone
 
 from drdash.cloud.records import AutomatedTest, Server
-from drdash.cloud.words import ServerStatus
+from drdash.cloud.words import ServerStatus, ServerType
 from drdash.estate.changes import What
 from drdash.estate.models import Moment
 from drdash.failover.guard import TESTS, Kind
 from drdash.failover.models import Action, State
+from drdash.failover.origins import IN_PRODUCTION, IN_TEST
 from drdash.web.wording import SCHEDULE, Look
 
 SPANS = {
@@ -18,8 +20,11 @@ SPANS = {
     "WEEKLY": timedelta(days=7),
     "MONTHLY": timedelta(days=31),
 }
+# Where no schedule says when, a test that is older than this is due again.
+DUE_DAYS = 90
 # A test that starts is seen to run soon after, or never.
 SOON_AFTER = 20
+_UNDER_WAY = IN_TEST | IN_PRODUCTION
 
 
 class LastTest(msgspec.Struct, frozen=True):
@@ -35,6 +40,27 @@ def overdue(test: AutomatedTest | None, now: datetime) -> bool:
     if test is None or test.last_status != "SUCCESS":
         return False
     return test.last_start is None or now - test.last_start > 2 * SPANS.get(test.schedule, SPANS["MONTHLY"])
+
+
+def last_start(server: Server) -> datetime | None:
+    """When the later of the automated and the manual test began; None: it was never tested."""
+    starts = [one.last_start for one in (server.automated_test, server.test_failover) if one and one.last_start]
+    return max(starts, default=None)
+
+
+def due(server: Server, now: datetime) -> bool:
+    """Whether a recovery server at rest should be tested: it never was, or too long ago. By its schedule where an
+    automated test has one, else DUE_DAYS."""
+    if server.type != ServerType.RECOVERY or (server.status is not None and server.status in _UNDER_WAY):
+        return False
+    test, last = server.automated_test, last_start(server)
+    turns = 2 * SPANS[test.schedule] if test and test.schedule in SPANS else timedelta(days=DUE_DAYS)
+    return last is None or now - last > turns
+
+
+def due_now(server: Server) -> bool:
+    """The same at this moment."""
+    return due(server, timezone.now())
 
 
 def last_test(server: Server, *, started: bool, now: datetime) -> LastTest:

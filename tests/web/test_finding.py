@@ -40,6 +40,8 @@ def test_everything_is_found_by_name_at_first() -> None:
         ({"blocked": "true"}, ["c"]),
         ({"blocked": "false"}, ["d", "a", "b"]),
         ({"blocked": "perhaps"}, ["c", "d", "a", "b"]),
+        ({"tested": "due"}, ["c", "d"]),
+        ({"tested": "never"}, ["c", "d", "a", "b"]),
         ({"q": "WEB"}, ["a", "b"]),
         ({"q": "orders"}, ["c"]),
         ({"q": "10.0.0.1"}, ["b"]),

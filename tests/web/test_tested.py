@@ -133,3 +133,22 @@ def _recovery(simulator: Simulator, server: Server) -> dict[str, Any]:
 
 def _run(at: datetime) -> dict[str, Any]:
     return {"last_start": at.isoformat(), "last_task_uuid": "t-9", "recovery_point": None}
+
+
+@pytest.mark.parametrize(
+    ("one", "is_due"),
+    [
+        (a_server(), True),
+        (a_server(type="PRIMARY"), False),
+        (a_server(status="FAILOVER_TEST"), False),
+        (a_server(status="FAILOVER_PROD"), False),
+        (a_server(by_hand=89), False),
+        (a_server(by_hand=91), True),
+        (a_server(by_hand=91, auto={"schedule": "NEVER"}), True),
+        (a_server(by_hand=91, auto={"schedule": "NEVER", "last_start": ago(5), "last_status": "FAILURE"}), False),
+        (a_server(by_hand=8, auto={"schedule": "WEEKLY", "last_start": ago(20)}), False),
+        (a_server(by_hand=15, auto={"schedule": "WEEKLY", "last_start": ago(20)}), True),
+    ],
+)
+def test_a_test_is_due_by_its_schedule_or_after_ninety_days(one: Server, is_due: bool) -> None:
+    assert tested.due(one, NOW) is is_due
