@@ -1,4 +1,7 @@
-"""What templates draw again and again: a look, an icon, a time, a link out."""
+"""What templates draw again and again: a look, an icon, a time, a link out, a banner, the frame of a table.
+
+Small pieces are made here, which is many times faster than to include them; larger ones are in templates/parts.
+"""
 
 from datetime import UTC, datetime
 from functools import cache
@@ -7,13 +10,15 @@ from urllib.parse import urlsplit
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from drdash.web.help import help_of
 from drdash.web.wording import STATE, Look, look_of, rel_words
 
 register = template.Library()
+
+_OF_TONE = {"bad": "bad", "warn": "warn", "good": "good", "prod": "production", "news": "recovery"}
 
 
 @cache
@@ -56,6 +61,60 @@ def now_ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
+@register.simple_block_tag
+def bar(content: str, tone: str, icon_name: str = "", role: str | None = None) -> SafeString:
+    """A banner. What is bad is an alert, all else a status, unless ``role`` says so; empty: read in its turn."""
+    says = ("alert" if tone == "bad" else "status") if role is None else role
+    return format_html(
+        '<p class="bar {}"{}>{}<span>{}</span></p>',
+        tone,
+        format_html(' role="{}"', says) if says else "",
+        icon(icon_name or _OF_TONE.get(tone, "note")),
+        content,
+    )
+
+
+@register.simple_block_tag
+def nothing(content: str) -> SafeString:
+    """In place of a list: why it is empty, and what to do next."""
+    return format_html('<p class="empty">{}</p>', content)
+
+
+@register.simple_block_tag
+def table(content: str, caption: str, of: str = "") -> SafeString:
+    """The frame of a table, which scrolls by itself; on a phone its rows become cards. ``of``: what is listed."""
+    return format_html(
+        '<div class="scroll"><table{}><caption class="hidden">{}</caption>{}</table></div>',
+        format_html(' class="{}"', of) if of else "",
+        caption,
+        content,
+    )
+
+
+@register.simple_tag
+def head(*labels: str) -> SafeString:
+    """The head of a table that cannot be sorted."""
+    cells = format_html_join("", '<th scope="col">{}</th>', ((label,) for label in labels))
+    return format_html("<thead><tr>{}</tr></thead>", cells)
+
+
+@register.simple_tag
+def badge(word: str, tone: str = "", title: str = "") -> SafeString:
+    """A word in a frame of its own."""
+    return format_html(
+        '<span class="badge{}"{}>{}</span>',
+        f" {tone}" if tone else "",
+        format_html(' title="{}"', title) if title else "",
+        word,
+    )
+
+
+@register.simple_block_tag
+def tile(content: str, url: str, tone: str = "still") -> SafeString:
+    """A place of its own that leads to a list: a count or a name, and what is said of it."""
+    return format_html('<a class="tile {}" href="{}">{}</a>', tone, url, content)
+
+
 @register.simple_tag
 def state(value: str) -> SafeString:
     """The look of an action's state."""
@@ -68,10 +127,16 @@ def rel(value: str) -> str:
     return rel_words(value)
 
 
-@register.inclusion_tag("_help.html")
+@register.inclusion_tag("parts/help.html")
 def help_with(code: str, of: str, number: int) -> dict[str, Any]:
     """What an issue's code means and who can clear it, to be opened; ``of`` and ``number`` tell it from its like."""
     return {"help": help_of(code), "id": f"help-{of}-{number}"}
+
+
+@register.filter
+def tone(level: str) -> str:
+    """The tone of a message of Django's."""
+    return {"error": "bad", "warning": "warn"}.get(level, "good")
 
 
 @register.filter
