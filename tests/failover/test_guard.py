@@ -211,6 +211,24 @@ def test_a_readiness_warning_that_an_issue_explains_is_acknowledged_by_the_issue
     assert verdict("start test", site=a_site(readiness=Readiness.WARNING)).acknowledge == ("ReadinessWarning",)
 
 
+def test_a_readiness_says_what_it_is_also_where_the_sites_issues_are_not_told() -> None:
+    said = {Readiness.ERROR: "ReadinessError", Readiness("NEW"): "ReadinessUnknown", None: "ReadinessUnknown"}
+    for readiness, code in said.items():
+        assert [reason.code for reason in verdict("start prod", site=a_site(readiness=readiness)).reasons] == [code]
+    untold = verdict("start prod", site=a_site(readiness=Readiness.WARNING, issues=None))
+    assert [reason.code for reason in untold.reasons] == ["SiteIssuesUnknown", "ReadinessWarning"]
+
+
+@pytest.mark.parametrize(("severity", "code"), [("FATAL", "SeverityUnknown"), ("ERROR", "Unnamed")])
+def test_an_issue_without_a_name_is_called_by_what_is_the_matter_with_it(severity: str, code: str) -> None:
+    nameless = (an_issue("", severity),)
+    for found in (
+        verdict("start prod", a_server(issues=nameless)),
+        verdict("start prod", site=a_site(issues=nameless)),
+    ):
+        assert [reason.code for reason in found.reasons] == [code]
+
+
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("status", ServerStatus)
 def test_every_known_status(kind: Kind, status: ServerStatus) -> None:
@@ -231,7 +249,26 @@ def test_between_two_states_a_busy_server_is_left_alone(kind: Kind) -> None:
 @pytest.mark.parametrize("role", Role)
 def test_what_a_role_may_do(column: str, role: Role) -> None:
     may = role is Role.ADMIN or (role is Role.OPERATOR and column.endswith("test"))
-    assert verdict(column, role=role).allowed is may
+    found = verdict(column, role=role)
+    assert (found.allowed, found.breakable) == (may, False)
+    assert may or found.worst is Mark.BLOCK
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_where_two_persons_are_wanted_production_needs_the_second_ones_word(column: str) -> None:
+    found = verdict(column, unapproved=True)
+    assert beside_the_status(found) is expected(column, "-O-B")
+    assert ("NeedsApproval" in {reason.code for reason in found.reasons}) is column.endswith("prod")
+
+
+def test_the_glass_is_over_what_nobody_knows_and_over_nothing_that_is_blocked() -> None:
+    doubtful = verdict("start prod", ours=OwnState.STOP_UNKNOWN, unapproved=True)
+    assert (doubtful.breakable, doubtful.allowed, doubtful.acknowledge) == (True, False, ())
+    assert set(doubtful.glass) == {"OurStopUnknown", "NeedsApproval"}
+    blocked = verdict("start prod", ours=OwnState.OPEN, unapproved=True)
+    assert (blocked.breakable, blocked.glass) == (False, ("NeedsApproval",))
+    free = verdict("start prod")
+    assert (free.breakable, free.glass) == (False, ())
 
 
 @pytest.mark.parametrize("column", COLUMNS)
