@@ -16,7 +16,7 @@ from drdash.cloud.errors import CloudError
 from drdash.estate import breaker, clients, history, polling
 from drdash.estate.plans import plans
 from drdash.estate.store import StoreAway, store
-from drdash.failover import approvals, bells, following
+from drdash.failover import approvals, bells, following, sweeping
 from drdash.startup import POLLS_AT_ONCE
 from drdash.tenants import partners
 from drdash.tenants.models import Tenant
@@ -35,15 +35,15 @@ def tick() -> None:
     """Hand out the tenants whose pass is due, and let time speak about actions and approvals that are under way."""
     now = timezone.now()
     try:
-        following.sweep(now)
-        approvals.sweep(now)
         for tenant in hand_out(now):
             poll.apply_async((tenant,), expires=HANDED_OUT.total_seconds())
         for credential in partners.due(now):
             customers.apply_async((credential.pk,), expires=HANDED_OUT.total_seconds())
     except (StoreAway, OperationalError):
-        return  # the broker is the same Redis: the worker itself says that it is away
+        pass  # the broker is the same Redis: the worker itself says that it is away
     finally:
+        # Last, and with no Redis needed: a database that cannot be written keeps no pass from being handed out.
+        sweeping.sweep(now, approvals.sweep)
         connection.close()  # there are more threads than a database has connections
 
 

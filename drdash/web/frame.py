@@ -1,8 +1,6 @@
 """What every page stands in: who looks, at which tenants, how fresh that is, and the stream that keeps it alive."""
 
 import hashlib
-import logging
-import threading
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -10,7 +8,6 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from django.contrib.auth.models import User
-from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render as render_template
 from django.utils import timezone
@@ -19,7 +16,7 @@ from django.views.decorators.http import require_safe
 from drdash.audit.mirror import mirror
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import Estate
-from drdash.failover import batches, following, origins
+from drdash.failover import origins, sweeping
 from drdash.failover.actions import live_actions
 from drdash.failover.models import Action, Failover
 from drdash.tenants import access
@@ -29,9 +26,6 @@ from drdash.tenants.roles import Role
 from drdash.web import announcements, bellcards, finding, news, rows
 from drdash.web.finding import Found
 from drdash.web.pauses import pauses_of
-
-log = logging.getLogger(__name__)
-_sweeping = threading.Lock()
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -74,7 +68,7 @@ def frame_of(request: HttpRequest) -> Frame:
     """What the person who asks may see, as it is now."""
     now = timezone.now()
     reach = access.reach(request.user)
-    _sweep(now)
+    sweeping.sweep(now)
     estates = replica().estates(reach.tenants)
     return Frame(
         reach=reach,
@@ -82,23 +76,6 @@ def frame_of(request: HttpRequest) -> Frame:
         live=live_actions(list(reach.tenants)),
         stale={tenant: estate.health.stale(now) for tenant, estate in estates.items()},
     )
-
-
-def _sweep(now: datetime) -> None:
-    """Let time speak, where that can be written down: what is known is shown all the same. A database that is locked
-    keeps one page waiting, not each.
-    """
-    if not _sweeping.acquire(blocking=False):
-        return
-    try:
-        following.sweep(now)
-        batches.sweep(now)
-    except DatabaseError as error:
-        log.warning(
-            "What time says of actions and batches cannot be written: %s", type(error.__cause__ or error).__name__
-        )
-    finally:
-        _sweeping.release()
 
 
 def server_or_404(frame: Frame, uuid: str) -> Found:

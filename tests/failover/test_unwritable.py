@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
 import pytest
+import redis
 import requests
 from django.contrib.auth.models import User
 from django.db import connection
@@ -18,9 +19,11 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from drdash.cloud.records import Server
+from drdash.estate.plans import plans
 from drdash.failover import following
 from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
+from drdash.tasks import tick
 from drdash.tenants.models import Tenant
 from drdash.web.broken import broken
 from tests.sizes import cases
@@ -107,8 +110,10 @@ def test_what_is_known_is_shown_and_what_needs_writing_says_why_not(server: Serv
     assert guest.post("/login/", {"username": "alice", "password": "alice"}).status_code == 302
 
 
-def test_an_action_that_is_over_by_time_keeps_no_page_from_showing(server: Server, tenant: Tenant, bob: User) -> None:
-    lost = Action.objects.create(
+@pytest.fixture
+def overdue(server: Server, tenant: Tenant, bob: User) -> Action:
+    """An action whose time is over, which nobody has written down yet."""
+    return Action.objects.create(
         tenant=tenant,
         user=bob,
         cloud="https://cloud.example",
@@ -121,13 +126,25 @@ def test_an_action_that_is_over_by_time_keeps_no_page_from_showing(server: Serve
         state=State.REQUESTED,
         requested_at="2026-01-01T00:00:00Z",
     )
+
+
+def test_an_action_that_is_over_by_time_keeps_no_page_from_showing(overdue: Action, bob: User) -> None:
     client = Client(raise_request_exception=False)
     client.force_login(bob)
     with read_only():
         assert client.get("/servers/").status_code == 200
     assert client.get("/servers/").status_code == 200
-    lost.refresh_from_db()
-    assert lost.state == State.EXPIRED
+    overdue.refresh_from_db()
+    assert overdue.state == State.EXPIRED
+
+
+def test_an_action_that_is_over_by_time_keeps_no_pass_from_being_handed_out(overdue: Action, redis_url: str) -> None:
+    plans().plan([overdue.tenant_id], timezone.now() - timedelta(seconds=1), now=timezone.now())
+    with read_only():
+        # The tick closes the connection that is read-only: nothing is written by it before.
+        tick()
+    with redis.Redis.from_url(redis_url) as broker:
+        assert broker.llen("drdash") == 1
 
 
 def test_a_mistake_of_ours_is_json_to_a_program_and_a_page_to_a_person() -> None:

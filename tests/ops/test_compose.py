@@ -160,7 +160,7 @@ def act(composed: Composed, token: str) -> list[tuple[int, str]]:
     """Ask for a test of a server that allows one, twice: the answers."""
     headers = {"Authorization": f"Token {token}", "X-Forwarded-Proto": "https"}
     servers = f"http://127.0.0.1:{composed.web}/api/v1/servers/"
-    listed = requests.get(servers, headers=headers, params={"type": "RECOVERY", "limit": 200}, timeout=30).json()
+    listed = requests.get(servers, headers=headers, params={"type": "RECOVERY", "limit": "200"}, timeout=30).json()
     uuid = next(one["uuid"] for one in listed["results"] if one["actions"]["start_failover_test"]["allowed"])
     told = []
     for key in "ab":

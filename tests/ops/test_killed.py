@@ -25,7 +25,7 @@ from drdash.failover.models import Action, State
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Tenant
-from tests.sizes import TORTURE, cases
+from tests.sizes import TORTURE, cases, tell
 from tests.stack import Poll
 from tests.webs import Caller, Web, Webs, wait_until
 
@@ -167,7 +167,7 @@ def test_whatever_ends_or_stops_the_process_the_record_tells_no_lie(
     assert caller.get(restarted, "actions/").status_code == 200
     under_way = Action.objects.filter(idempotency_key__in=ended, state__in=[State.REQUESTED, State.SENDING])
     wait_until(lambda: caller.get(restarted, "actions/").ok and not under_way.exists(), "all have an end", 60)
-    print(f"settled {time.monotonic() - begun:.1f} s after the restart")
+    tell(f"settled {time.monotonic() - begun:.1f} s after the restart")
 
     closed = [one for one in tried if one.halt is Halt.CLOSED and close_it(one, alice)]
     with ThreadPoolExecutor(len(tried)) as threads:

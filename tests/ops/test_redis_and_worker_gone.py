@@ -19,7 +19,7 @@ from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Tenant
 from tests.conftest import free_port, redis_binary
 from tests.ops.conftest import listening
-from tests.sizes import cases
+from tests.sizes import cases, tell
 from tests.stack import Poll
 from tests.webs import Caller, Web, Webs, wait_until
 
@@ -104,7 +104,7 @@ def test_without_redis_and_worker_all_that_duty_needs_goes_on(
     for _ in range(ROUNDS):
         after.round(simulator, server, away=True)
     for words, duty in (("with Redis", before), (f"after {number.name}", after)):
-        print(f"{words}: {len(duty.took)} requests, median {median(duty.took):.2f} s, longest {max(duty.took):.2f} s")
+        tell(f"{words}: {len(duty.took)} requests, median {median(duty.took):.2f} s, longest {max(duty.took):.2f} s")
     assert [one for one in after.well if not one[1]] == []
     assert max(after.took) < 5
     assert len(simulator.posts) == 2 * (1 + ROUNDS)
