@@ -6,6 +6,7 @@ import resource
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -26,7 +27,7 @@ from drdash.simulator.simulation import Simulator
 from drdash.tasks import tick
 from drdash.tenants.models import Tenant
 from drdash.web.broken import broken
-from tests.sizes import cases
+from tests.sizes import TORTURE, cases, tell
 from tests.tracking import found
 from tests.web.asking import Program
 from tests.web.opening import opened
@@ -78,7 +79,7 @@ def test_every_action_is_refused_by_page_and_by_json(
         client.raise_request_exception = False
     refused = 0
     with trouble():
-        for number in range(times := cases(30, full=300)):
+        for number in range(times := cases(18, full=300)):
             match number % 3:
                 case 0:
                     status, told, headers = test.send()
@@ -184,6 +185,30 @@ def test_a_disk_that_is_full_from_the_start_sends_nothing(
     answer = caller.act(web, server.uuid)
     assert answer is not None
     assert answer.status_code == 201
+
+
+@pytest.mark.skipif(not TORTURE, reason="it takes as long as SQLite waits for a lock: see make torture")
+def test_a_process_that_is_stopped_while_it_writes_stops_no_page_and_no_action_is_sent(
+    webs: Webs, simulator: Simulator, server: Server, tenant: Tenant, alice: User
+) -> None:
+    caller = Caller(alice, tenant)
+    stopped = webs.start("call drdash/failover/record.py _audit", signal=signal.SIGSTOP)
+    asking, answers = asked(caller, stopped, server)
+    wait_until(lambda: stopped.condition == "T", "it holds the database's lock")
+    web = webs.start()
+    begun = time.monotonic()
+    assert caller.get(web, "servers/").ok
+    assert time.monotonic() - begun < 5
+    refused = caller.act(web, server.uuid)
+    assert refused is not None
+    assert (refused.status_code, SAID in refused.json()["detail"]) == (503, True)
+    tell(f"refused after {time.monotonic() - begun:.0f} s")
+    assert simulator.posts == []
+    stopped.signal(signal.SIGCONT)
+    asking.join(30)
+    assert answers[0] is not None
+    assert answers[0].json()["state"] == "accepted"
+    assert len(simulator.posts) == 1
 
 
 def test_a_disk_that_is_full_before_the_claim_sends_nothing(

@@ -23,7 +23,7 @@ from tests.sizes import cases, tell
 from tests.stack import Poll
 from tests.webs import Caller, Web, Webs, wait_until
 
-ROUNDS = cases(2, full=40)
+ROUNDS = cases(1, full=40)
 AWAY = "The shared store is away"
 AGE = re.compile(r'as of <time [^>]*data-show="age"')
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
