@@ -119,6 +119,7 @@ TABLE: dict[str, list[Row]] = {
     "password/": row(SIGNED_IN, SIGNED_IN),
     "password/again/": row(SIGNED_IN, SIGNED_IN),
     "password/token/revoke/": row("", SIGNED_IN),
+    "styleguide/": row(says=404),  # it is there in DEBUG alone: tests/web/test_styleguide.py
     "theme/": row("", SIGNED_IN),
     "api/v1/": row(says=404),
     "api/v1/schema/": row(SIGNED_IN),
