@@ -27,6 +27,8 @@ from drdash.cloud.errors import Broken, NotSent
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
+# How long the last word before the first byte may take and hold, together.
+WORD_SECONDS = 5.0
 _CHUNK = 64 * 1024
 
 
@@ -159,8 +161,13 @@ class _Watched(HTTPConnection):
                 self.connect()
             # Over TLS inside TLS (an https proxy) the socket is the inner one.
             attempt.deadline.watch(getattr(self.sock, "socket", self.sock))
-            if not attempt.begun and not attempt.go():
-                raise _Withheld("it was not to be sent")
+            if not attempt.begun:
+                asked = attempt.deadline.left
+                if not attempt.go():
+                    raise _Withheld("The last word was not to send it.")
+                # Whoever was paused since has the word, and not the moment for which it was given.
+                if asked - attempt.deadline.left > WORD_SECONDS:
+                    raise _Withheld("The last word to send it was too long ago.")
             # Whoever was paused at any point until here sends nothing late, not even the rest of what was begun.
             if attempt.deadline.over:
                 raise TimeoutError("the deadline is over")
@@ -229,7 +236,7 @@ def exchange(
             timeout = (min(CONNECT_SECONDS, deadline.left), min(READ_SECONDS, deadline.left))
             response = session.request(method, url, allow_redirects=False, timeout=timeout, **request)
         except _Withheld as error:
-            raise NotSent("The last word was not to send it.") from error
+            raise NotSent(str(error)) from error
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             if not attempt.begun:
                 why = LATE if deadline.over else reason_of(attempt.why or error)

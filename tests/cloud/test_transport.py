@@ -387,17 +387,22 @@ def test_what_goes_wrong_while_it_is_asked_is_the_callers_and_nothing_is_sent(cl
     assert cloud.calls == []
 
 
-def test_whoever_was_paused_until_the_deadline_was_over_sends_nothing(cloud: RawCloud) -> None:
+@pytest.mark.parametrize(("paused", "late"), [(4.9, False), (5.1, True), (3600.0, True)])
+def test_whoever_was_paused_after_the_last_word_sends_nothing(cloud: RawCloud, paused: float, late: bool) -> None:
+    cloud.answers = [ACCEPTED]
     clock = [0.0]
     client = Client(account_of(cloud), now=time.time, monotonic=lambda: clock[0])
     client.ready()
 
     def go() -> bool:
-        clock[0] = 3600.0  # the host slept just now
+        clock[0] = paused  # or the host slept
         return True
 
-    assert isinstance(client.stop_failover(SERVER, go=go).answer, wire.NeverSent)
-    assert cloud.calls == []
+    answer = client.stop_failover(SERVER, go=go).answer
+    assert isinstance(answer, wire.NeverSent if late else wire.Accepted)
+    assert len(cloud.calls) == (0 if late else 1)
+    if isinstance(answer, wire.NeverSent):
+        assert answer.sentence == "The last word to send it was too long ago."
 
 
 def test_without_a_connection_the_last_word_is_not_asked() -> None:

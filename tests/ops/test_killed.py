@@ -143,8 +143,6 @@ def tries(batch: int, servers: list[tuple[str, str]]) -> list[Try]:
         chosen = [(point, kinds[at % 3], Halt.KILLED) for at, point in enumerate(STEPS)]
         chosen += [(point, kinds[at % 2], halts[-1 - at % 4]) for at, point in enumerate(BEFORE_THE_POST)]
     assert len(servers) >= len(chosen)
-    # After its last look at the clock it has 70 s to send: see below.
-    chosen = [(point, kind, Halt.KILLED if point == LAST and halt.wakes_late else halt) for point, kind, halt in chosen]
     # Those that wait the longest come first.
     chosen.sort(key=lambda one: not one[2].wakes_late)
     return [Try(*one, *server) for one, server in zip(chosen, servers, strict=False)]
