@@ -21,7 +21,7 @@ from drdash.failover.record import announce, move
 REQUEST_SECONDS = 30
 SEND_SECONDS = 75
 SILENT = timedelta(minutes=10)
-MOST_EVIDENCE = 50
+MOST_EVIDENCE, MOST_TASKS, LONGEST = 50, 20, 200  # a server may say anything, and is kept with each action
 NOT_IN_TIME = "It was not sent in time, so it never was and never will be."
 
 MOVING = frozenset(
@@ -70,11 +70,11 @@ def seen_of(server: Server, at: datetime) -> dict[str, Any]:
     last_tests = [test.last_task_uuid for test in (server.test_failover, server.automated_test) if test]
     return {
         "at": at.isoformat(),
-        "status": server.status or "",
-        "tasks": sorted(server.task_uuids),
+        "status": (server.status or "")[:LONGEST],
+        "tasks": [task[:LONGEST] for task in sorted(server.task_uuids)[:MOST_TASKS]],
         "busy": server.busy,
-        "active_failover": server.active_failover.id if server.active_failover else "",
-        "last_tasks": sorted(filter(None, last_tests)),
+        "active_failover": server.active_failover.id[:LONGEST] if server.active_failover else "",
+        "last_tasks": [task[:LONGEST] for task in sorted(filter(None, last_tests))],
     }
 
 

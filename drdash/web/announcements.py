@@ -69,7 +69,7 @@ def _glass(names: dict[int, str], now: datetime) -> Notice | None:
         Said(
             name=_name(action),
             url=action_url(action),
-            text=f"by {action.user.get_username()}",
+            text=f"asked for by {action.user.get_username()}",
             at=action.requested_at,
             then=f"{look_of(wording.STATE, action.state).word}. {action.glass}",
             tenant=names[action.tenant_id],

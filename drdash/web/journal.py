@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
@@ -15,7 +15,8 @@ from drdash.failover import closing, senders
 from drdash.failover.models import Action, State
 from drdash.web import cards, finding, proving, rows, wording
 from drdash.web.actioncards import action_card, action_url
-from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
+from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, wants_part
+from drdash.web.goals import onward
 from drdash.web.tenants import user_of
 
 PAGE = 50
@@ -78,8 +79,10 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
             now=timezone.now(),
         )
     except closing.NotClosed as problem:
+        if request.headers.get("HX-Request") == "true":  # what was typed is still there
+            return unkept(render(request, "actions/_problem.html", {"problem": str(problem)}, status=422))
         return _one(request, frame, found, problem=str(problem), tried=tried)
-    return redirect(action_url(found))
+    return onward(request, action_url(found))
 
 
 def _one(

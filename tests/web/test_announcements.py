@@ -106,7 +106,7 @@ def test_broken_glass_is_told_until_the_action_is_over_and_a_day_at_least(
     acted(glass="The main site burns.", requested_at=then, last_sign_at=timezone.now(), **over, **fields)
     banners = told("victor")
     assert ("Glass broken" in banners) is shown
-    assert ("by alice" in banners and "The main site burns." in banners) is shown
+    assert ("asked for by alice" in banners and "The main site burns." in banners) is shown
 
 
 def test_running_production_is_told_with_who_started_it(acme: Tenant, acted: Acted) -> None:

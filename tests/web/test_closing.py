@@ -136,6 +136,15 @@ def test_the_glass_stays_whole_without_each_of_its_parts(
     assert (lost.state, lost.glass) == (State.UNKNOWN, "")
 
 
+def test_with_a_script_what_is_wrong_is_put_beside_what_was_typed(lost: Action, alice: User) -> None:
+    client, ask = of(alice), {"HX-Request": "true"}
+    answer = client.post(f"/actions/{lost.pk}/close/", {**BREAKS, "password": "wrong"}, headers=ask)
+    assert (answer.status_code, "<form" in answer.content.decode()) == (422, False)
+    assert "That password is wrong" in answer.content.decode()
+    done = client.post(f"/actions/{lost.pk}/close/", BREAKS, headers=ask)
+    assert done.headers["HX-Redirect"] == f"/actions/{lost.pk}/"
+
+
 def test_an_operator_breaks_no_glass(lost: Action, bob: User) -> None:
     answer = of(bob).post(f"/actions/{lost.pk}/close/", {**BREAKS, "password": "bob"})
     assert (answer.status_code, "Only an admin" in answer.content.decode()) == (409, True)
