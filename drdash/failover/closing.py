@@ -14,7 +14,7 @@ from drdash.failover.models import Action, State, Verdict
 from drdash.failover.record import move
 from drdash.tenants import access
 
-__all__ = ["NotClosed", "Verdict", "close", "left", "may", "may_break", "needs_another"]
+__all__ = ["NotClosed", "NotYours", "Verdict", "close", "left", "may", "may_break", "needs_another"]
 
 # The sender cannot be at it any more when its deadline is over for so long, whether or not it is proven gone before;
 # and what was on its way has arrived.
@@ -28,6 +28,10 @@ Clock = Callable[[], float]
 
 class NotClosed(Exception):
     """It was not closed; the message says why, and what to do."""
+
+
+class NotYours(NotClosed):
+    """It was not closed, as this person's role may not."""
 
 
 def left(action: Action, now: datetime, *, clock: Clock = boot_seconds) -> timedelta:
@@ -75,14 +79,14 @@ def close(
     """
     why = " ".join(why.split())
     if not may(by, action):
-        raise NotClosed("Your role cannot close this: ask an admin of the tenant.")
+        raise NotYours("Your role cannot close this: ask an admin of the tenant.")
     if verdict not in Verdict.values:
         raise NotClosed("Say what became of it.")
     wait = left(action, now, clock=clock)
     if wait and not glass:
         raise NotClosed(f"It can be closed from {now + wait:%H:%M:%S} UTC on: what was sent may still arrive.")
     if wait and not may_break(by, action):
-        raise NotClosed("Only an admin of the tenant may break the glass.")
+        raise NotYours("Only an admin of the tenant may break the glass.")
     if wait and not warned:
         raise NotClosed("Tick that you have read that a duplicate may follow.")
     if not wait and needs_another(by, action) and not alone:

@@ -78,15 +78,23 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
             warned="warned" in tried,
             now=timezone.now(),
         )
+    except closing.NotYours as problem:
+        return _one(request, frame, found, problem=str(problem), tried=tried, status=403)
     except closing.NotClosed as problem:
         if request.headers.get("HX-Request") == "true":  # what was typed is still there
             return unkept(render(request, "actions/_problem.html", {"problem": str(problem)}, status=422))
-        return _one(request, frame, found, problem=str(problem), tried=tried)
+        return _one(request, frame, found, problem=str(problem), tried=tried, status=409)
     return onward(request, action_url(found))
 
 
 def _one(
-    request: HttpRequest, frame: Frame, found: Action, *, problem: str = "", tried: dict[str, str] | None = None
+    request: HttpRequest,
+    frame: Frame,
+    found: Action,
+    *,
+    problem: str = "",
+    tried: dict[str, str] | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     context: dict[str, Any] = {"card": action_card(found), "panel": rows.action_panel(found), "action": found}
     context |= {"problem": problem, "tried": tried or {}}
@@ -105,7 +113,7 @@ def _one(
             "links": cards.links_out(known.server.links) if known else (),
         }
     topics = [f"action-panel-{found.pk}"]
-    return page(request, "actions/one.html", context, frame=frame, topics=topics, status=409 if problem else 200)
+    return page(request, "actions/one.html", context, frame=frame, topics=topics, status=status)
 
 
 def paged(request: HttpRequest, listed: Any, here: str, params: dict[str, str]) -> dict[str, Any]:

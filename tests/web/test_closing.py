@@ -74,7 +74,7 @@ def test_what_is_missing_is_said_and_what_was_written_stays(lost: Action, bob: U
 def test_who_may_not_close_it_sees_no_form_and_closes_nothing(lost: Action, victor: User, charlie: User) -> None:
     age(lost)
     assert "Your role cannot close it" in of(victor).get(f"/actions/{lost.pk}/").content.decode()
-    assert of(victor).post(f"/actions/{lost.pk}/close/", SAID).status_code == 409
+    assert of(victor).post(f"/actions/{lost.pk}/close/", SAID).status_code == 403
     assert of(charlie).post(f"/actions/{lost.pk}/close/", SAID).status_code == 404
     assert Client().post(f"/actions/{lost.pk}/close/", SAID).status_code == 302
     assert of(victor).get(f"/actions/{lost.pk}/close/").status_code == 405
@@ -147,7 +147,7 @@ def test_with_a_script_what_is_wrong_is_put_beside_what_was_typed(lost: Action, 
 
 def test_an_operator_breaks_no_glass(lost: Action, bob: User) -> None:
     answer = of(bob).post(f"/actions/{lost.pk}/close/", {**BREAKS, "password": "bob"})
-    assert (answer.status_code, "Only an admin" in answer.content.decode()) == (409, True)
+    assert (answer.status_code, "Only an admin" in answer.content.decode()) == (403, True)
     lost.refresh_from_db()
     assert lost.state == State.UNKNOWN
 
