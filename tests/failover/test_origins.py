@@ -107,6 +107,12 @@ def test_a_second_failover_is_not_claimed_for_the_action_that_led_to_the_first(
     assert told(read(tenant, server, "FAILOVER_TEST", failover="f-2", after=3)) == (Origin.OUTSIDE, False, None)
 
 
+def test_an_action_under_way_is_claimed_for_one_failover_alone(tenant: Tenant, bob: User, server: Server) -> None:
+    action = start(bob, tenant, server)
+    assert told(read(tenant, server, "POWERING_ON")) == (Origin.OURS, None, action)
+    assert told(read(tenant, server, "POWERING_ON", failover="f-2", after=2)) == (Origin.OUTSIDE, None, None)
+
+
 def test_production_that_takes_over_a_tests_id_is_not_claimed_for_whoever_started_the_test(
     tenant: Tenant, bob: User, server: Server
 ) -> None:
