@@ -1,0 +1,105 @@
+"""axe-core finds nothing against WCAG 2.2 AA, nor against its own best practices: on no page, in no dialog."""
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import House, Person, SignIn
+from tests.e2e.everywhere import addresses, dialogs, show, standing_by, start_test, unseen
+from tests.sizes import TORTURE, tell
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"] if TORTURE else ["dark"]
+WIDTHS = (1280, 360) if TORTURE else (1280,)
+# What is there once something went wrong or took two persons: under torture, in a demo of its own.
+LATER = {"approval", "batch", "close", "customers", "server_tasks"}
+FIND = """async ([rules, within]) => {
+    const found = await axe.run(within, { runOnly: rules, resultTypes: ["violations"], preload: false });
+    return found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`);
+}"""
+
+
+def violations(page: Page, within: str = "html") -> list[str]:
+    """What axe finds in a part of a page, in words."""
+    page.evaluate(AXE_SCRIPT)
+    found: list[str] = page.evaluate(FIND, [RULES, within])
+    return found
+
+
+@pytest.fixture(scope="module")
+def _house(_house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The demo that all share; under torture one of its own, which is left in a state that others could not use."""
+    if not TORTURE:
+        yield _house
+        return
+    own = House(tmp_path_factory.mktemp("axe"))
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+def admin(person: SignIn, house: House) -> Person:
+    """Someone who may see everything, in a demo in which something was done."""
+    admin = person("admin")
+    page = admin.open("/servers/")
+    keys = standing_by(page, house.url)
+    start_test(page, house.url, keys[0])
+    if TORTURE:
+        furnish(admin, keys[1:])
+    return admin
+
+
+def furnish(admin: Person, keys: list[str]) -> None:
+    """An action of which nobody knows, a batch, and a production start that waits for a second person."""
+    page, house = admin.page, admin.house
+    house.cloud("faults", match={"path": f"/{keys[0]}:"}, fault="reset")
+    assert start_test(page, house.url, keys[0])["state"] == "unknown"
+    house.cloud("faults", "DELETE")
+    preflight(page, keys[1:3])
+    page.locator("#confirm button.go").click()
+    page.wait_for_url(re.compile(r"/batches/\d+/$"))
+    admin.open("/tenants/").locator("table.tenants th a").first.click()
+    page.get_by_role("button", name="Ask for two persons").click()
+    admin.open(f"/servers/{keys[3]}/actions/start_failover_prod/")
+    page.get_by_label("Why").fill("The building has no power.")
+    page.locator("button.go").click()
+    page.wait_for_url(re.compile(r"/approvals/\d+/$"))
+
+
+def preflight(page: Page, keys: list[str]) -> None:
+    """The page before a batch of tests."""
+    page.goto(re.sub(r"(//[^/]+).*", r"\1/servers/?type=RECOVERY&limit=200", page.url))
+    for key in keys:
+        page.locator(f"[id='pick-{key}']").check()
+    page.get_by_role("button", name="Start tests…").click()
+    expect(page.locator("#confirm")).to_be_visible()
+
+
+def test_axe_finds_nothing_on_any_page_nor_in_any_dialog(admin: Person) -> None:
+    page, root = admin.page, admin.house.url
+    pages, over = addresses(page, root), dialogs(page, root)
+    assert unseen(pages) - (set() if TORTURE else LATER) == set()
+    if not TORTURE:
+        pages = {name.split()[0]: path for name, path in pages.items()} | {"servers": "/servers/?q=web"}
+        over = {name: path for name, path in over.items() if name.endswith(("free", "glass", "a test"))}
+    wrong: dict[str, list[str]] = {}
+    with page.context.browser.new_context() as nobody:  # type: ignore[union-attr]
+        door = nobody.new_page()
+        door.goto(f"{root}/login/")
+        wrong["login"] = violations(door)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            for name, path in pages.items():
+                admin.open(path)
+                wrong[f"{name}, {scheme}, {width}: {path}"] = violations(page)
+            for name, path in over.items():
+                show(page, path)
+                wrong[f"{name}, {scheme}, {width}: {path}"] = violations(page, "#dialog")
+    tell(f"{len(wrong)} pages and dialogs, {len(pages)} and {len(over)} kinds")
+    assert {name: what for name, what in wrong.items() if what} == {}
