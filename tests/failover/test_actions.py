@@ -125,6 +125,22 @@ def test_a_key_used_for_something_else_is_refused(tenant: Tenant, bob: User, ser
         request(user=bob, tenant=tenant, server=server, wish=wish(Kind.STOP, key="k", confirm=server.name))
 
 
+def test_a_key_is_its_persons_own(simulator: Simulator, tenant: Tenant, alice: User, bob: User, server: Server) -> None:
+    first, _ = request(user=bob, tenant=tenant, server=server, wish=wish(key="k"))
+    other, created = request(user=alice, tenant=tenant, server=server, wish=wish(Kind.STOP, key="k"))
+    assert (created, other.pk != first.pk, other.user_id) == (True, True, alice.pk)
+    assert len(simulator.posts) == 1
+
+
+def test_a_refusal_is_told_in_the_clouds_own_words(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    simulator.fail("404", method="POST", path=":start_failover_test")
+    refused, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
+    assert refused.error.startswith("The cloud refused it (404 EntityNotFound): ")
+    assert (refused.finished_at is not None, refused.answered_at is not None) == (True, True)
+
+
 def test_a_504_after_the_cloud_took_it_is_unknown_and_blocks_the_server(
     simulator: Simulator, tenant: Tenant, alice: User, bob: User, server: Server
 ) -> None:

@@ -238,6 +238,27 @@ def test_every_known_status(kind: Kind, status: ServerStatus) -> None:
         assert found.production is (status not in {ServerStatus.FAILOVER_TEST, ServerStatus.FAILOVER_TEST_AUTO})
 
 
+def test_what_the_server_is_doing_is_named_once_with_its_tasks() -> None:
+    doing = a_server(status=ServerStatus.RECONFIGURING)
+    (busy,) = verdict("start test", msgspec.structs.replace(doing, task_uuid=TASK.upper())).reasons
+    assert (busy.code, busy.task_uuids) == ("TaskRunning", (TASK,))
+    named = (an_issue("SomethingElse", "WARNING", Rel.REMOTE_CONSOLE, (TASK,)),)
+    (other,) = verdict("start test", msgspec.structs.replace(doing, issues=named)).reasons
+    assert (other.code, other.task_uuids) == ("StatusBusy", (TASK,))
+
+
+def test_production_that_runs_is_in_the_way_of_a_start_and_is_what_a_stop_ends() -> None:
+    running = a_server(status=ServerStatus.FAILOVER_PROD)
+    for column, code in (("start test", "ProductionRunning"), ("stop prod", "ProductionStop")):
+        assert [reason.code for reason in verdict(column, running).reasons] == [code]
+
+
+def test_an_issue_without_a_word_is_told_all_the_same() -> None:
+    silent = msgspec.structs.replace(an_issue("NotAllowed", "ERROR"), message="")
+    (reason,) = verdict("start test", a_server(issues=(silent,))).reasons
+    assert "NotAllowed" in reason.message
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_between_two_states_a_busy_server_is_left_alone(kind: Kind) -> None:
     busy = an_issue("ResourceBusy", "ERROR", Rel.REMOTE_CONSOLE, (TASK,))

@@ -83,6 +83,7 @@ def test_a_claim_that_took_too_long_sends_nothing(
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=looks(0, 0, 1, 1, 1, 5.5))
     assert (action.state, simulator.posts) == (State.NOT_SENT, [])
     assert action.finished_at is not None
+    assert "The claim took so long" in action.error
 
 
 def test_a_fresh_read_that_took_too_long_sends_nothing(
