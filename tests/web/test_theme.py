@@ -35,7 +35,7 @@ def test_a_choice_is_kept_by_the_browser_and_holds_on_every_page(alice: User) ->
     assert kept["max-age"] > 300 * 24 * 3600
     assert all('data-theme="dark"' in shown(client, path) for path in ("/", "/servers/", "/password/", "/nowhere/"))
     client.post("/logout/")
-    assert 'data-theme="dark"' in shown(client, "/password/")
+    assert 'data-theme="dark"' in shown(client, "/login/")
 
 
 def test_the_choice_that_is_made_is_the_one_that_is_pressed(alice: User) -> None:
