@@ -14,6 +14,7 @@ from drdash.web.buttons import server_url, site_url
 from drdash.web.wording import Look, look_of
 
 NO_ISSUES = Look("No issues", "good", "good")
+READINESS_UNSAID = Look("Readiness not said", "warn", "unknown")
 ISSUES_UNSAID = Look("Issues not said", "warn", "unknown")
 
 
@@ -91,7 +92,7 @@ def server_card(seen: Seen[Server], site: Site | None, *, old: bool = False) -> 
         rpo=look_of(wording.RPO, server.rpo.status) if server.rpo else None,
         site=site_name(server.site_uuid, site),
         issues=tuple(_issue(issue) for issue in server.issues or ()),
-        worst=_worst(server.issues),
+        worst=worst_of(server.issues),
         automated=automated(test, old=old),
         automated_short=_shorter(automated(test, old=old)),
         schedule=wording.SCHEDULE.get(test.schedule, test.schedule) if test else "",
@@ -111,9 +112,9 @@ def site_card(seen: Seen[Site], estate: Estate) -> SiteCard:
         site=site,
         name=site_name(site.uuid, site),
         status=look_of(wording.SITE_STATUS, site.status),
-        readiness=readiness if site.readiness else Look("Readiness not said", "warn", "unknown"),
+        readiness=readiness if site.readiness else READINESS_UNSAID,
         issues=tuple(_issue(issue) for issue in site.issues or ()),
-        worst=_worst(site.issues),
+        worst=worst_of(site.issues),
         missing_since=seen.missing_since,
         servers=sum(one.record.site_key == site.key for one in estate.servers.values()),
         links=links_out(site.links),
@@ -181,7 +182,8 @@ def _issue(issue: Issue) -> IssueCard:
     )
 
 
-def _worst(issues: Iterable[Issue] | None) -> Look:
+def worst_of(issues: Iterable[Issue] | None) -> Look:
+    """How many issues there are, in the look of the worst."""
     if issues is None:
         return ISSUES_UNSAID
     listed = list(issues)

@@ -23,7 +23,7 @@ from drdash.tenants import access
 from drdash.tenants.access import Reach
 from drdash.tenants.models import Credential
 from drdash.tenants.roles import Role
-from drdash.web import announcements, bellcards, finding, news, rows
+from drdash.web import announcements, bellcards, finding, freshness, news, rows
 from drdash.web.finding import Found
 from drdash.web.pauses import pauses_of
 
@@ -96,14 +96,10 @@ def page(
 ) -> HttpResponse:
     """A whole page. ``topics``: what its stream carries beside the tenants' health."""
     credentials = {tenant.credential_id: tenant.credential for tenant in frame.reach.tenants.values()}
-    pauses = pauses_of(frame.reach.tenants.values())
     now = timezone.now()
     around = {
         **_announced(request, frame, now),
-        "healths": [
-            rows.health(tenant, frame.estates[pk], stale=frame.stale[pk], pauses=pauses)
-            for pk, tenant in frame.reach.tenants.items()
-        ],
+        **_fresh(frame, now),
         "badges": sorted({_badge(credential) for credential in credentials.values()}),
         "now": now,
         "store_away": not replica().reachable,
@@ -122,6 +118,14 @@ def announced(request: HttpRequest) -> HttpResponse:
     """The announcements of every page by themselves, for one that is open already."""
     context = _announced(request, frame_of(request), timezone.now())
     return part(request, "_announcements.html", {**context, "have": context["noticed"]})
+
+
+@require_safe
+def fresh(request: HttpRequest) -> HttpResponse:
+    """How fresh many tenants are, for a page that is open already."""
+    frame = frame_of(request)
+    context = _fresh(frame, timezone.now())
+    return part(request, "_freshness.html", {**context, "have": context["fresh"]})
 
 
 def part(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
@@ -148,6 +152,18 @@ def unkept(response: HttpResponse) -> HttpResponse:
     """Going back must not show older data as current: no cache keeps a page."""
     response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+def _fresh(frame: Frame, now: datetime) -> dict[str, Any]:
+    """How fresh each tenant is; many are told of together."""
+    shown = frame.reach.tenants
+    pauses = pauses_of(shown.values())
+    healths = {
+        pk: rows.health(tenant, frame.estates[pk], stale=frame.stale[pk], pauses=pauses) for pk, tenant in shown.items()
+    }
+    alike = freshness.groups(shown, frame.estates, now) if len(shown) >= freshness.MANY else ()
+    groups = [(group, [healths[pk] for pk in group.tenants]) for group in alike]
+    return {"healths": list(healths.values()), "groups": groups, "fresh": digest(alike) if alike else ""}
 
 
 def _announced(request: HttpRequest, frame: Frame, now: datetime) -> dict[str, Any]:

@@ -1,34 +1,54 @@
-"""The overview, worst first: who needs a person now, what runs, what is blocked, what is ready. Pure but for words."""
+"""The overview, worst first: its lines, and the sections made of them. Pure but for words."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import blake2b
+from urllib.parse import urlencode
 
 import msgspec
+from django.urls import reverse
 
-from drdash.cloud.records import Site
-from drdash.cloud.words import Readiness, ServerStatus
+from drdash.cloud.records import Server
+from drdash.cloud.words import ServerStatus
+from drdash.failover import origins
+from drdash.failover.guard import PRODUCTION
 from drdash.failover.models import Action, Failover, State
 from drdash.web import cards, wording
-from drdash.web.actioncards import action_url
-from drdash.web.buttons import server_url, site_url
+from drdash.web.buttons import server_url
 from drdash.web.finding import Found
-from drdash.web.whose import whose
+from drdash.web.whose import Whose, whose
 from drdash.web.wording import Look, action_name, look_of
 
 SHOWN = 15
+FEW = 6
+FIRST_SEEN, CHANGED = "first seen", "changed"
+BLOCKED = Look("Blocked", "warn", "blocked")
+DUE = Look("Test due", "warn", "clock")
+NEVER_TESTED = Look("Never tested", "warn", "warn")
+
+Runs = Mapping[tuple[int, str], Failover]
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One thing to know: what it is, where it is shown, since when; ``running``: it is under way."""
+    """One thing to know: what it is, where it is shown, since when, and what to do about it.
+
+    ``dated`` says what ``at`` is the time of, where that is not plain; ``changed`` names the server and the kind of
+    change that would tell it. ``tasks``: where the progress of what runs is told.
+    """
 
     look: Look
     name: str
     url: str
     text: str = ""
     at: datetime | None = None
-    running: bool = False
+    dated: str = ""
+    do: str = ""
+    do_url: str = ""
     tenant: str = ""
+    changed: tuple[int, str, str] | None = None
+    running: bool = False
+    tasks: str = ""
+    key: str = ""
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -47,116 +67,90 @@ class Tile(msgspec.Struct, frozen=True):
     url: str
 
 
-def needs_person(
-    found: Iterable[Found], sites: Iterable[tuple[str, Site]], live: Iterable[Action], names: dict[int, str]
-) -> Section:
-    """What no program will clear up: unknown outcomes, failures, sites that are not ready, backups far too late."""
-    lines = [
-        Line(
-            look_of(wording.STATE, action.state),
-            f"{action_name(action.kind, production=action.production)}: {action.server_name}",
-            action_url(action),
-            "Look in the cloud what became of it.",
-            action.answered_at or action.sent_at,
-            tenant=names[action.tenant_id],
-        )
-        for action in live
-        if action.state == State.UNKNOWN
-    ]
-    servers = [(rank, line) for one in found for rank, line in _alarming(one, names[one.estate.tenant])]
-    servers += [(1, _unready(site, tenant)) for tenant, site in sites if site.readiness == Readiness.ERROR]
-    lines += [line for _, line in sorted(servers, key=lambda one: one[0])]
-    return Section(tuple(lines[:SHOWN]), len(lines))
+def section(lines: Sequence[Line], more: str = "", *, shown: int = SHOWN) -> Section:
+    """The first of the lines, with the count of all."""
+    return Section(tuple(lines[:shown]), len(lines), more)
 
 
-def running(found: Iterable[Found], live: dict[tuple[int, str], Action], names: dict[int, str]) -> Section:
-    """What is under way, by the cloud's word or by ours."""
+def is_left(server: Server) -> bool:
+    """Whether a test runs there until someone stops it; an automated one ends by itself."""
+    return server.status == ServerStatus.FAILOVER_TEST and not server.busy
+
+
+def is_active(server: Server) -> bool:
+    """Whether anything is under way on the server by the cloud's word: a task, a change, a failover."""
+    return cards.moving(server) or origins.tells(server.status) is not None or bool(origins.failover_id(server))
+
+
+def running(
+    active: Iterable[Found], live: Mapping[tuple[int, str], Action], names: Mapping[int, str], runs: Runs
+) -> list[Line]:
+    """What is under way, production first: by the cloud's word or by ours, who started it, and since when."""
     lines = []
-    for one in found:
-        action = live.get((one.estate.tenant, one.key))
-        ours = action is not None and action.state != State.UNKNOWN
-        goes_on = cards.moving(one.server) or one.server.status == ServerStatus.FAILOVER_TEST_AUTO
-        if not (ours or (goes_on and not one.seen.missing_since)):
+    for one in active:
+        where = (one.estate.tenant, one.key)
+        action, told = live.get(where), whose(one.server, runs.get(where))
+        ours = action if action is not None and action.state != State.UNKNOWN else None
+        if ours is None and (is_left(one.server) or one.seen.missing_since):
             continue
-        if action is not None and ours:
-            state = look_of(wording.STATE, action.state).word.lower()
-            text = f"{action_name(action.kind, production=action.production)}: {state}"
-            at = action.sent_at or action.requested_at
-        else:
-            text, at = "Task of the cloud" if one.server.busy else "", None
-        look = look_of(wording.SERVER_STATUS, one.server.status)
-        lines.append(_line(one, look, names, text, at, running=True))
-    return Section(tuple(lines[:SHOWN]), len(lines))
+        production = one.server.status in PRODUCTION or origins.produces(one.server, runs.get(where))
+        rank = 0 if production else 1 if ours else 2
+        lines.append((rank, _running(one, ours, told, names[one.estate.tenant])))
+    return [line for _, line in sorted(lines, key=lambda told: told[0])]
 
 
-def tests_left(found: Iterable[Found], names: dict[int, str], runs: Mapping[tuple[int, str], Failover]) -> Section:
-    """Tests that run until someone stops them, the longest first; an automated one ends by itself. ``runs``: what is
-    known of what runs, to say who started it."""
+def tests_left(active: Iterable[Found], names: Mapping[int, str], runs: Runs) -> list[Line]:
+    """Tests that run until someone stops them, the longest first, with who started them."""
     lines = []
-    for one in found:
-        if one.server.status == ServerStatus.FAILOVER_TEST and not one.server.busy:
+    for one in active:
+        if is_left(one.server) and not one.seen.missing_since:
             last = one.server.test_failover.last_start if one.server.test_failover else None
             told = whose(one.server, runs.get((one.estate.tenant, one.key)))
-            words = told.words if told else ""
-            lines.append(_line(one, look_of(wording.SERVER_STATUS, one.server.status), names, words, last))
-    lines.sort(key=lambda line: (line.at is not None, line.at.timestamp() if line.at else 0))
-    return Section(tuple(lines[:SHOWN]), len(lines), "?status=FAILOVER_TEST")
+            words = _sentence(told) if told else "Nobody here knows who started it."
+            line = _line(one, look_of(wording.SERVER_STATUS, one.server.status), names[one.estate.tenant], words, last)
+            lines.append(msgspec.structs.replace(line, do="Stop it when nobody needs it any more."))
+    return sorted(lines, key=lambda line: (line.at is not None, line.at.timestamp() if line.at else 0))
 
 
-def blocked(found: Iterable[Found], names: dict[int, str]) -> Section:
-    """Recovery servers that allow no action, with the worst of their issues."""
-    lines = []
-    for one in found:
-        card = cards.server_card(one.seen, one.site)
-        text = card.issues[0].message if card.issues else _site_says(one)
-        lines.append(_line(one, Look("Blocked", "warn", "blocked"), names, text))
-    return Section(tuple(lines[:SHOWN]), len(lines), "?blocked=true")
-
-
-def by_status(found: Iterable[Found]) -> tuple[Tile, ...]:
-    """Servers by status, what moves and what is unknown before what stands by."""
-    counts = Counter(str(one.server.status or "") for one in found)
+def by_status(counts: Mapping[str, int], tenant: str = "") -> tuple[Tile, ...]:
+    """Servers by status, what moves and what is unknown before what stands by. ``tenant``: of that one alone."""
     rank = {"bad": 0, "prod": 1, "warn": 2, "moving": 3, "still": 4}
     looks = {status: look_of(wording.SERVER_STATUS, status) for status in counts}
     ordered = sorted(counts, key=lambda status: (rank.get(looks[status].tone, 5), looks[status].word))
-    return tuple(Tile(looks[one], counts[one], f"?status={one}" if one else "") for one in ordered)
+    return tuple(Tile(looks[one], counts[one], listed(status=one, tenant=tenant)) for one in ordered)
 
 
-def _alarming(one: Found, tenant: str) -> Iterator[tuple[int, Line]]:
-    """What is alarming about a server, each with its rank: production, then what stands between it and the next one."""
-    server, url, name = one.server, server_url(one.server.uuid), cards.name_of(one.server)
-    if server.status == ServerStatus.FINALIZATION_FAILED:
-        text = "Production runs, but it could not be finalized."
-        yield 0, Line(look_of(wording.SERVER_STATUS, server.status), name, url, text, tenant=tenant)
-    if one.seen.missing_since:
-        text, look = "The cloud no longer lists it.", Look("Missing", "warn", "unknown")
-        yield 2, Line(look, name, url, text, one.seen.missing_since, tenant=tenant)
-    if server.rpo and server.rpo.status in {"ERROR", "CRITICAL"}:
-        text = "Its last backup is too old to rely on."
-        rank = 3 if server.rpo.status == "CRITICAL" else 4
-        yield rank, Line(wording.RPO[server.rpo.status], name, url, text, tenant=tenant)
-    if (test := server.automated_test) and test.last_status == "FAILURE":
-        look = wording.AUTOMATED_TEST["FAILURE"]
-        yield 5, Line(look, name, url, "It may not start when it is needed.", test.last_start, tenant=tenant)
+def listed(**wanted: str) -> str:
+    """The list of servers with these filters, as far as they are given."""
+    given = {name: value for name, value in wanted.items() if value}
+    return f"{reverse('servers')}?{urlencode(given)}" if given else reverse("servers")
 
 
-def _unready(site: Site, tenant: str) -> Line:
-    message = site.issues[0].message if site.issues else ""
-    name = cards.site_name(site.uuid, site)
-    return Line(wording.READINESS[Readiness.ERROR], f"Site {name.short}", site_url(site.uuid), message, tenant=tenant)
+def _running(one: Found, ours: Action | None, told: Whose | None, tenant: str) -> Line:
+    server = one.server
+    look = look_of(wording.SERVER_STATUS, server.status)
+    at: datetime | None = None
+    if ours is not None:
+        state = look_of(wording.STATE, ours.state).word.lower()
+        name = action_name(ours.kind, production=ours.production)
+        text, at, dated = f"{name} by {ours.user.get_username()}: {state}.", ours.sent_at or ours.requested_at, ""
+    elif told is not None:
+        text, at, dated = _sentence(told), told.at, FIRST_SEEN if told.seen else ""
+    else:
+        text, at, dated = ("A task of the cloud is at work." if server.busy else ""), None, ""
+    return msgspec.structs.replace(
+        _line(one, look, tenant, text, at),
+        dated=dated,
+        running=server.busy or ours is not None or look.icon == "moving",
+        tasks=f"{server_url(server.uuid)}tasks/?brief" if server.busy else "",
+        key=f"{one.estate.tenant}-{blake2b(one.key.encode(), digest_size=6).hexdigest()}",
+        changed=None if at else (one.estate.tenant, one.key, "status"),
+    )
 
 
-def _line(
-    one: Found, look: Look, names: dict[int, str], text: str = "", at: datetime | None = None, *, running: bool = False
-) -> Line:
-    name, url = cards.name_of(one.server), server_url(one.server.uuid)
-    return Line(look, name, url, text, at, running=running, tenant=names[one.estate.tenant])
+def _line(one: Found, look: Look, tenant: str, text: str = "", at: datetime | None = None) -> Line:
+    return Line(look, cards.name_of(one.server), server_url(one.server.uuid), text, at, tenant=tenant)
 
 
-def _site_says(one: Found) -> str:
-    site = one.site
-    if site is None:
-        return "Its site is not known."
-    if site.issues:
-        return f"Its site: {site.issues[0].message}"
-    return look_of(wording.READINESS, site.readiness).word
+def _sentence(told: Whose) -> str:
+    return f"{told.words[:1].upper()}{told.words[1:]}."

@@ -1,21 +1,18 @@
-"""The pages that show the estates: overview, sites, servers."""
+"""The pages that show the estates: sites, servers."""
 
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from drdash.cloud.records import Site
-from drdash.cloud.words import ServerStatus, ServerType
 from drdash.estate.snapshot import Estate, Seen
 from drdash.failover import origins
-from drdash.tenants.roles import Posture
-from drdash.web import cards, finding, overview, preflights, rows, shift, tenants, timeline, wording
+from drdash.web import cards, finding, preflights, rows, shift, timeline, wording
 from drdash.web.finding import Found, Wanted
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, unkept, wants_part
 from drdash.web.wording import look_of
@@ -31,47 +28,6 @@ COLUMNS = (
     ("", "Actions"),
 )
 JUMPS = 10
-
-
-@require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    """The overview, worst first."""
-    frame = frame_of(request)
-    if not frame.reach.tenants and tenants.begins(request):
-        return redirect("connect")
-    found = finding.find(frame.estates, Wanted(), is_blocked=frame.is_blocked)
-    names = {pk: tenant.name for pk, tenant in frame.reach.tenants.items()}
-    sites = [(names[pk], seen.record) for pk, estate in frame.estates.items() for seen in estate.sites.values()]
-    recovery = [one for one in found if one.server.type == ServerType.RECOVERY]
-    # Where a person chose that nothing may be done, a server is no more blocked than its neighbours.
-    armed = {pk for pk, tenant in frame.reach.tenants.items() if tenant.posture is Posture.ARMED}
-    acting = [one for one in recovery if one.estate.tenant in armed]
-    tests = [one for one in recovery if one.server.status == ServerStatus.FAILOVER_TEST]
-    runs = origins.running((one.estate.tenant, one.server) for one in tests)
-    context: dict[str, Any] = {
-        "needs": overview.needs_person(found, sites, frame.live.values(), names),
-        "running": overview.running(found, frame.live, names),
-        "tests": overview.tests_left(found, names, runs),
-        "blocked": overview.blocked([one for one in acting if frame.is_blocked(one)], names),
-        "held": len(recovery) - len(acting),
-        "tiles": overview.by_status(found),
-        "sites": [
-            (cards.site_card(seen, estate), frame.stale[estate.tenant], frame.reach.tenants[estate.tenant])
-            for estate, seen in _sites(frame)
-        ],
-        "total": len(found),
-        "recovery": len(recovery),
-        "never_polled": bool(names) and all(estate.health.as_of is None for estate in frame.estates.values()),
-        "no_tenant": not names,
-        "stale": any(frame.stale.values()),
-        "many_tenants": len(names) > 1,
-        "tenant": min(names, default=0),
-    }
-    body = render_to_string("overview/_overview.html", context, request)
-    have = digest([body])
-    if wants_part(request, "overview"):
-        return part(request, "overview/_live.html", {"body": body, "have": have})
-    return page(request, "overview/page.html", {"body": body, "have": have}, frame=frame)
 
 
 @require_safe

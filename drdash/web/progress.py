@@ -97,12 +97,13 @@ def _answer(request: HttpRequest, tenant: Tenant, uuids: tuple[str, ...], back: 
         every = 15
     context = {
         "tasks": [_shown(uuid, one) for uuid, one in zip(uuids, answers, strict=True)],
-        "url": request.path,
+        "url": request.get_full_path(),
         "every": every,
         "back": back,
     }
     if request.headers.get("HX-Request") == "true":
-        return unkept(render(request, "tasks/_tasks.html", context))
+        template = "tasks/_brief.html" if "brief" in request.GET else "tasks/_tasks.html"
+        return unkept(render(request, template, context))
     return page(request, "tasks/page.html", context, frame=frame)
 
 

@@ -9,6 +9,7 @@ from drdash.web import (
     customers,
     dialogs,
     frame,
+    home,
     journal,
     ledger,
     pages,
@@ -27,7 +28,7 @@ from drdash.web import (
 
 # Ids may be anything, a slash included: what is behind them is matched first.
 urlpatterns = [
-    path("", pages.home, name="home"),
+    path("", home.home, name="home"),
     path("sites/", pages.sites, name="sites"),
     path("sites/<path:uuid>/", pages.site, name="site"),
     path("servers/", pages.servers, name="servers"),
@@ -52,6 +53,7 @@ urlpatterns = [
     path("approvals/", approvals.listed, name="approvals"),
     path("approvals/<int:pk>/", approvals.approval, name="approval"),
     path("approvals/<int:pk>/<str:deed>/", approvals.answer, name="approval-do"),
+    path("freshness/", frame.fresh, name="freshness"),
     path("announcements/", frame.announced, name="announcements"),
     path("batches/", batches.batches, name="batches"),
     path("batches/new/", preflights.new, name="new-batch"),

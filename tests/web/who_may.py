@@ -90,6 +90,7 @@ TABLE: dict[str, list[Row]] = {
         for deed, who in (("go-on", MEMBERS), ("pause", MEMBERS), ("stop", "a"))
     ],
     "announcements/": row(SIGNED_IN),
+    "freshness/": row(SIGNED_IN),
     "bells/": row(SIGNED_IN),
     "bells/<int:pk>/forget/": row("", SIGNED_IN, also={"pk": "bell"}, says=302, private=True),
     "servers/<path:uuid>/tell/<str:kind>/": [
