@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from drdash.web import wording
+
+ICONS = (Path(settings.BASE_DIR) / "static" / "drdash" / "icons.svg").read_text()
 CSS = (Path(settings.BASE_DIR) / "static" / "drdash" / "drdash.css").read_text()
 TONES = ("moving", "still", "good", "warn", "bad")
 INKS = ("ink", "soft", "accent", "prod-ink", *TONES)
@@ -115,3 +118,26 @@ def test_nothing_moves_where_motion_is_not_wanted() -> None:
 
 def test_the_stylesheet_stays_small() -> None:
     assert len(CSS.encode()) < 30_000
+
+
+def drawn() -> dict[str, str]:
+    """Each icon with its drawing."""
+    return dict(re.findall(r'<symbol id="(\w+)" viewBox="0 0 16 16">(.*)</symbol>', ICONS))
+
+
+def test_every_icon_that_is_asked_for_is_drawn() -> None:
+    templates = [path.read_text() for path in (Path(settings.BASE_DIR) / "templates").rglob("*.html")]
+    asked = {name for text in templates for name in re.findall(r'{% icon "(\w+)" %}', text)}
+    tables = [one for one in vars(wording).values() if isinstance(one, dict)]
+    looks = {look.icon for table in tables for look in table.values() if isinstance(look, wording.Look)}
+    assert (asked | looks) - set(drawn()) == set()
+
+
+def test_what_differs_in_tone_differs_in_shape() -> None:
+    """Who sees no colour can tell them: an icon never stands for two tones, but for what is not said or cannot go."""
+    tones: dict[str, set[str]] = {}
+    for table in (wording.SERVER_STATUS, wording.READINESS, wording.SEVERITY, wording.RPO, wording.STATE):
+        for look in table.values():
+            tones.setdefault(look.icon, set()).add(look.tone)
+    assert {icon: found for icon, found in tones.items() if len(found) > 1} == {"moving": {"moving", "prod"}}
+    assert len(set(drawn().values())) == len(drawn())
