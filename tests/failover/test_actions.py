@@ -325,6 +325,24 @@ def test_a_request_that_was_not_sent_in_time_expires_and_is_never_sent(
     clock = iter([0.0, 0.0, 1.0, 31.0]).__next__  # the host slept between the read and the claim
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
     assert (action.state, simulator.posts) == (State.EXPIRED, [])
+    assert action.finished_at is not None
+
+
+def test_a_dialog_shows_what_was_just_read(simulator: Simulator, tenant: Tenant, bob: User, server: Server) -> None:
+    simulator.force_server(server.uuid, status="POWERING_ON")
+    shown = preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST)
+    assert (shown.server.status, shown.sighting.status) == ("POWERING_ON", "POWERING_ON")
+
+
+def test_who_is_not_proven_to_be_there_may_run_a_test_and_no_production(
+    simulator: Simulator, tenant: Tenant, alice: User, server: Server
+) -> None:
+    asked = wish(Kind.START_PROD, confirm=server.name, unproven="SignInAgain")
+    refused, _ = request(user=alice, tenant=tenant, server=server, wish=asked)
+    assert (refused.state, codes(refused), simulator.posts) == (State.REFUSED, {"SignInAgain"}, [])
+    test, _ = request(user=alice, tenant=tenant, server=server, wish=wish(unproven="SignInAgain"))
+    assert test.state == State.ACCEPTED
+    assert [seen["status"] for seen in test.evidence] == ["STAND_BY"]  # what it was decided on
 
 
 def test_a_sender_that_died_leaves_an_unknown_that_any_reader_settles(

@@ -165,6 +165,43 @@ def test_what_does_not_say_that_the_task_is_gone_is_no_failure(accepted: Action)
     assert seen(accepted, "STAND_BY", after=4, issues=None).state == State.ACCEPTED
 
 
+def test_a_server_that_another_task_keeps_busy_has_not_failed(accepted: Action) -> None:
+    seen(accepted, "STARTING_FAILOVER_TEST", task=accepted.task_uuid)
+    assert seen(accepted, "STAND_BY", after=2, failover=False, issues=BUSY).state == State.ACCEPTED
+    assert seen(accepted, "STAND_BY", after=3, failover=False).state == State.FAILED
+
+
+def test_our_task_seen_with_the_wanted_state_is_success_whatever_was_seen_before(accepted: Action) -> None:
+    seen(accepted, "POWERING_ON", task=OTHER)
+    assert seen(accepted, "FAILOVER_TEST", task=accepted.task_uuid, after=2).state == State.SUCCEEDED
+
+
+def test_what_is_seen_of_one_server_is_no_word_about_another(accepted: Action) -> None:
+    other = Action.objects.get(pk=accepted.pk)
+    other.pk, other.server_uuid, other.idempotency_key = None, "another", "another"
+    other.save()
+    evidence = list(other.evidence)
+    seen(accepted, "STARTING_FAILOVER_TEST", task=accepted.task_uuid)
+    other.refresh_from_db()
+    assert (other.task_seen_at, other.evidence) == (None, evidence)
+    seen(accepted, "FAILOVER_TEST", after=2)
+    other.refresh_from_db()
+    assert (accepted.state, other.state) == (State.SUCCEEDED, State.ACCEPTED)
+
+
+def test_what_a_read_saw_is_kept_with_its_time(accepted: Action) -> None:
+    seen(accepted, "STAND_BY", failover=False, after=3)
+    assert accepted.answered_at is not None
+    assert accepted.evidence[-1] == {
+        "at": (accepted.answered_at + timedelta(seconds=3)).isoformat(),
+        "status": "STAND_BY",
+        "tasks": [],
+        "busy": False,
+        "active_failover": "",
+        "last_tasks": [],
+    }
+
+
 def test_a_task_that_was_never_seen_is_no_failure(accepted: Action) -> None:
     assert seen(accepted, "STAND_BY", failover=False).state == State.ACCEPTED
 
