@@ -203,3 +203,20 @@ class TokenRight(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}'s token: production in {self.tenant}"
+
+
+class SavedView(models.Model):
+    """A list that one person comes back to: a name for its query. What it shows is what is within reach when it is
+    opened.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=2000, blank=True)
+
+    class Meta:
+        ordering = [Lower("name"), "pk"]
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="one_view_per_name")]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.name}"

@@ -1,6 +1,5 @@
 """The audit's page: who did what, when, with what outcome, the newest first; and the same to take away."""
 
-import csv
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -20,16 +19,15 @@ from drdash.audit.models import Entry
 from drdash.audit.record import write
 from drdash.failover.models import Action
 from drdash.tenants.models import Tenant
+from drdash.web import sheets
 from drdash.web.actioncards import action_url, audit_words
 from drdash.web.buttons import server_url
 from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
 from drdash.web.journal import paged
 
 COLUMNS = ("number", "at", "tenant", "username", "verb", "action", "server_uuid", "detail", "previous", "hash")
-TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+TYPES = {"csv": sheets.TYPE, "jsonl": "application/jsonl"}
 FURTHEST = date(9998, 12, 31)
-# A spreadsheet takes a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class AuditFilter(forms.Form):
@@ -130,25 +128,13 @@ def _shown(entry: Entry, action: Action | None, tenant: str) -> dict[str, Any]:
     }
 
 
-class _Line:
-    """What csv writes to: each row is handed on as it is made."""
-
-    def write(self, row: str) -> str:
-        return row
-
-
 def _csv(entries: QuerySet[Entry], tenants: dict[int | None, str]) -> Iterator[bytes]:
-    rows = csv.writer(_Line())
-    yield rows.writerow(("tenant_name", *COLUMNS)).encode()
-    for entry in entries.iterator():
-        link = entry.link()
-        cells = [tenants.get(entry.tenant, ""), *(getattr(link, name) for name in COLUMNS)]
-        yield rows.writerow(_cell(cell) for cell in cells).encode()
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    rows = (
+        (tenants.get(entry.tenant, ""), *(getattr(link, name) for name in COLUMNS))
+        for entry in entries.iterator()
+        for link in (entry.link(),)
+    )
+    return sheets.lines(("tenant_name", *COLUMNS), rows)
 
 
 def _jsonl(entries: QuerySet[Entry], tenants: dict[int | None, str]) -> Iterator[bytes]:

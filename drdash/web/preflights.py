@@ -27,7 +27,8 @@ from drdash.failover.sighting import Expired
 from drdash.tenants.models import Tenant
 from drdash.web import cards, finding, proving
 from drdash.web.buttons import server_url, shown_reason
-from drdash.web.finding import Found, Wanted
+from drdash.web.columns import asked
+from drdash.web.finding import Found
 from drdash.web.frame import Frame, frame_of, page
 from drdash.web.tenants import user_of
 from drdash.web.wording import Look
@@ -103,7 +104,7 @@ def new(request: HttpRequest) -> HttpResponse:
         return redirect("servers")
     do = _asked(frame, request.POST.get("do", ""))
     if request.POST.get("which") == "all":
-        found = finding.find(frame.estates, Wanted.of(request.GET.dict()), is_blocked=frame.is_blocked)
+        found = finding.find(frame.estates, asked(request.GET), is_blocked=frame.is_blocked)
     else:
         uuids = dict.fromkeys(uuid.lower() for uuid in request.POST.getlist("server")[: MOST + 1])
         found = [one for uuid in uuids if (one := finding.one(frame.estates, uuid))]

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from drdash.cloud.records import Server
-from drdash.web.finding import Found, Wanted, find, one
+from drdash.web.finding import Found, Wanted, find, one, tally
 from tests.web.seen import estate, issue, server, site
 
 HERE = estate(
@@ -41,7 +41,15 @@ def test_everything_is_found_by_name_at_first() -> None:
         ({"blocked": "false"}, ["d", "a", "b"]),
         ({"blocked": "perhaps"}, ["c", "d", "a", "b"]),
         ({"tested": "due"}, ["c", "d"]),
-        ({"tested": "never"}, ["c", "d", "a", "b"]),
+        ({"tested": "never"}, ["c", "d", "a"]),
+        ({"tested": "perhaps"}, ["c", "d", "a", "b"]),
+        ({"status": "FAILOVER_TEST,NEBULOUS"}, ["d", "a"]),
+        ({"issues": "error"}, ["c"]),
+        ({"issues": "none", "readiness": "ok"}, ["d", "a"]),
+        ({"readiness": "unsaid"}, ["b"]),
+        ({"vm": "STOPPED", "q": "10.0"}, ["a", "b"]),
+        ({"backup": "late"}, []),
+        ({"missing": "true"}, []),
         ({"q": "WEB"}, ["a", "b"]),
         ({"q": "orders"}, ["c"]),
         ({"q": "10.0.0.1"}, ["b"]),
@@ -51,6 +59,21 @@ def test_everything_is_found_by_name_at_first() -> None:
 )
 def test_filters(wanted: dict[str, str], found: list[str]) -> None:
     assert keys(**wanted) == found
+
+
+def test_counts_are_those_of_the_other_filters() -> None:
+    wanted = Wanted.of({"type": "RECOVERY", "status": "STAND_BY"})
+    counts = tally({1: HERE, 2: THERE}, wanted, is_blocked=lambda _: False)
+    assert counts["type"] == {"recovery": 1, "primary": 1}
+    assert counts["status"] == {"stand_by": 1, "failover_test": 1, "nebulous": 1}
+    assert counts["tested"] == {"due": 1, "never": 1}
+    for value, count in counts["status"].items():
+        assert len(keys(type="RECOVERY", status=value)) == count
+
+
+def test_a_value_with_a_comma_in_it_is_one_value_too() -> None:
+    odd = estate(server("s", site_uuid="a,b"))
+    assert len(find({1: odd}, Wanted.of({"site": "A,b"}), is_blocked=lambda _: False)) == 1
 
 
 def test_addresses_sort_as_numbers() -> None:

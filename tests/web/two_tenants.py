@@ -20,7 +20,7 @@ from drdash.failover import sighting
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, Approval, Batch, Item, State
 from drdash.simulator.simulation import Simulator
-from drdash.tenants.models import Credential, Membership, Tenant
+from drdash.tenants.models import Credential, Membership, SavedView, Tenant
 from drdash.tenants.roles import Role
 from tests.web.seen import publish
 from tests.web.seen import server as made
@@ -164,12 +164,14 @@ def two_tenants(simulator: Simulator, tenant: Tenant, server: Server, members: d
         bell = Bell.objects.create(
             user=owner, tenant=of, server_uuid=server.key, server_name=server.name, kind=Kind.START_TEST, asked_at=ago
         )
+        view, _ = SavedView.objects.get_or_create(user=owner, name=f"of {of.pk}", query="blocked=true")
         entry = Entry.objects.values_list("pk", flat=True)[0]
         return {
             "tenant": of.pk, "credential": of.credential_id, "server": server.uuid, "site": server.site_uuid,
             "action": action.pk, "member": member.pk, "auth/user": member.pk, "tenants/tenant": of.pk,
             "tenants/credential": of.credential_id, "failover/action": action.pk, "audit/entry": entry,
             "approval": approval.pk, "batch": batch.pk, "bell": bell.pk, "failover/approval": approval.pk,
+            "view": view.pk,
         }  # fmt: skip
 
     known = {

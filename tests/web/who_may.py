@@ -50,8 +50,10 @@ _WRONG = {"username": "nobody", "password": "wrong"}
 TABLE: dict[str, list[Row]] = {
     "": row(SIGNED_IN),
     "sites/": row(SIGNED_IN),
+    "sites/csv/": row(SIGNED_IN),
     "sites/<path:uuid>/": row(MEMBERS, at="site"),
     "servers/": row(SIGNED_IN),
+    "servers/csv/": row(SIGNED_IN),
     "servers/jump/": row(SIGNED_IN),
     "servers/<path:uuid>/": row(MEMBERS, at="server"),
     "servers/<path:uuid>/actions/<str:kind>/": [
@@ -91,6 +93,10 @@ TABLE: dict[str, list[Row]] = {
     ],
     "announcements/": row(SIGNED_IN),
     "freshness/": row(SIGNED_IN),
+    "views/": row("", SIGNED_IN),
+    "views/<int:pk>/<str:deed>/": [
+        Row(post=SIGNED_IN, also={"pk": "view", "deed": deed}, says=404, private=True) for deed in ("rename", "remove")
+    ],
     "bells/": row(SIGNED_IN),
     "bells/<int:pk>/forget/": row("", SIGNED_IN, also={"pk": "bell"}, says=302, private=True),
     "servers/<path:uuid>/tell/<str:kind>/": [

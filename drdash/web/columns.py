@@ -1,0 +1,129 @@
+"""The columns of the lists: what they are called, which are shown, and what each is in a file."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.http import QueryDict
+
+from drdash.cloud.records import Issue
+from drdash.estate.snapshot import Estate
+from drdash.web import tested
+from drdash.web.cards import site_name
+from drdash.web.finding import Found, Wanted
+
+SERVER = "name"
+COLUMNS = {
+    SERVER: "Server",
+    "status": "Status",
+    "vm": "VM",
+    "site": "Site",
+    "address": "Address",
+    "rpo": "Backup",
+    "tested": "Last test",
+    "issues": "Issues",
+    "actions": "Actions",
+}
+CHOOSABLE = tuple(name for name in COLUMNS if name != SERVER)
+UNSORTED = frozenset({"actions"})
+
+
+class Heading(msgspec.Struct, frozen=True):
+    """A column's head; ``url`` sorts by it, ``order`` is that of now."""
+
+    name: str
+    label: str
+    url: str = ""
+    order: str = ""
+
+
+def shown(text: str) -> frozenset[str]:
+    """The columns that a query names, beside the server's own; without one that is known, all of them."""
+    return frozenset(text.lower().replace(" ", "").split(",")) & frozenset(CHOOSABLE) or frozenset(CHOOSABLE)
+
+
+def canonical(text: str) -> str:
+    """The same choice in the one way that addresses write it; empty for all."""
+    chosen = shown(text)
+    return "" if len(chosen) == len(CHOOSABLE) else ",".join(name for name in CHOOSABLE if name in chosen)
+
+
+def asked(query: QueryDict) -> Wanted:
+    """What a query asks for. A filter that is given several times asks for any of its values."""
+    given = Wanted.of({name: ",".join(map(str, query.getlist(name))) for name in query})
+    return msgspec.structs.replace(given, columns=canonical(given.columns))
+
+
+def headings(wanted: Wanted, url: Callable[..., str]) -> list[Heading]:
+    """The heads of a list that can be sorted."""
+    orders = {wanted.sort.removeprefix("-"): "descending" if wanted.sort.startswith("-") else "ascending"}
+    return [
+        Heading(
+            name,
+            label,
+            "" if name in UNSORTED else url(sort=f"-{name}" if wanted.sort == name else name, page=1),
+            orders.get(name, ""),
+        )
+        for name, label in COLUMNS.items()
+    ]
+
+
+_Cells = dict[str, Callable[[Found], Any]]
+
+# Of each column, what is written to a file; times are whole moments, words are the cloud's own.
+CELLS: dict[str, _Cells] = {
+    SERVER: {
+        "name": lambda one: one.server.name,
+        "uuid": lambda one: one.server.uuid,
+        "type": lambda one: one.server.type,
+        "description": lambda one: one.server.description,
+    },
+    "status": {"status": lambda one: one.server.status, "busy": lambda one: one.server.busy},
+    "vm": {"vm_status": lambda one: one.server.vm.status if one.server.vm else None},
+    "site": {
+        "site_uuid": lambda one: one.server.site_uuid,
+        "site_readiness": lambda one: one.site.readiness if one.site else None,
+    },
+    "address": {"public_ip": lambda one: one.server.public_ip, "ip_mapped": lambda one: one.server.ip_mapped},
+    "rpo": {
+        "rpo_status": lambda one: one.server.rpo.status if one.server.rpo else None,
+        "rpo_ratio": lambda one: one.server.rpo.ratio if one.server.rpo else None,
+    },
+    "tested": {
+        "last_test_start": lambda one: tested.last_start(one.server),
+        "automated_test_status": lambda one: (
+            one.server.automated_test.last_status if one.server.automated_test else None
+        ),
+        "automated_test_start": lambda one: one.server.automated_test.last_start if one.server.automated_test else None,
+        "test_due": lambda one: tested.due_now(one.server),
+    },
+    "issues": {"issues": lambda one: told(one.server.issues)},
+}
+
+
+def server_cells(wanted: Wanted) -> _Cells:
+    """What a file has of the columns that are shown."""
+    chosen = shown(wanted.columns) | {SERVER}
+    return {name: cell for column, cells in CELLS.items() if column in chosen for name, cell in cells.items()}
+
+
+def told(issues: tuple[Issue, ...] | None) -> str:
+    """Issues as one text, the worst first; not said is not the same as none."""
+    if issues is None:
+        return "not said"
+    ordered = sorted(issues, key=lambda issue: issue.severity != "ERROR")
+    return "; ".join(f"{issue.severity} {issue.code}: {issue.message}" for issue in ordered)
+
+
+def freshness(estate: Estate, name: str, *, stale: bool, missing: datetime | None) -> tuple[Any, ...]:
+    """What every line of a file says of itself: whose it is, since when it is missing, and how old that is."""
+    return name, missing, estate.health.as_of, stale
+
+
+FRESHNESS = ("tenant", "missing_since", "as_of", "stale")
+
+
+def short(uuid: str) -> str:
+    """How a site is called in a list."""
+    return site_name(uuid, None).short

@@ -1,0 +1,97 @@
+"""The lists that a person gave a name to: links to them, and keeping them."""
+
+from collections import Counter
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from drdash.tenants.models import SavedView
+from drdash.web.columns import asked
+from drdash.web.facets import View, count_of, same
+from drdash.web.finding import Wanted
+from drdash.web.tenants import user_of
+
+MOST = 30
+
+
+class ViewForm(forms.Form):
+    """A view's name; Django turns down a NUL in it."""
+
+    name = forms.CharField(max_length=60)
+    query = forms.CharField(max_length=2000, required=False)
+
+
+def of(user: AbstractBaseUser | AnonymousUser) -> list[SavedView]:
+    """What the person saved, by name."""
+    return list(SavedView.objects.filter(user=user.pk)[:MOST])
+
+
+def views(
+    user: AbstractBaseUser | AnonymousUser,
+    wanted: Wanted,
+    counts: Mapping[str, Counter[str]],
+) -> list[View]:
+    """The same as links."""
+    shown = []
+    for one in of(user):
+        means = asked(QueryDict(one.query))
+        shown.append(View(one.name, _url(one.query), count_of(means, counts), same(means, wanted), own=one.pk))
+    return shown
+
+
+@require_POST
+def save(request: HttpRequest) -> HttpResponse:
+    """Keep the list that is shown under a name; a name that is there already means this one from now on."""
+    given, user = ViewForm(request.POST), user_of(request)
+    query = _query(request.POST.get("query", ""))
+    if not given.is_valid():
+        messages.error(request, "The view was not saved: it needs a name of at most 60 characters.")
+        return redirect(_url(query))
+    name = given.cleaned_data["name"]
+    theirs = SavedView.objects.filter(user=user)
+    if theirs.exclude(name=name).count() >= MOST:
+        messages.error(request, f"The view was not saved: {MOST} are kept for each person. Remove one first.")
+        return redirect(_url(query))
+    SavedView.objects.update_or_create(user=user, name=name, defaults={"query": query})
+    messages.success(request, f"This list is saved as {name}.")
+    return redirect(_url(query))
+
+
+@require_POST
+def change(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
+    """Give one's own view another name, or remove it."""
+    one = SavedView.objects.filter(user=user_of(request), pk=pk).first()
+    if one is None or deed not in {"rename", "remove"}:
+        raise Http404
+    if deed == "remove":
+        one.delete()
+        messages.success(request, f"The view {one.name} is removed.")
+        return redirect("servers")
+    given = ViewForm(request.POST)
+    if not given.is_valid():
+        messages.error(request, "The view keeps its name: a name has 1 to 60 characters.")
+    elif SavedView.objects.filter(user=one.user_id, name=given.cleaned_data["name"]).exclude(pk=pk).exists():
+        messages.error(request, "The view keeps its name: another one is called so.")
+    else:
+        one.name = given.cleaned_data["name"]
+        one.save(update_fields=["name"])
+        messages.success(request, f"The view is called {one.name} now.")
+    return redirect(_url(one.query))
+
+
+def _query(text: str) -> str:
+    """A query in the one way that addresses write it; what is no query of the list is left out of it."""
+    wanted = asked(QueryDict(text.lstrip("?").replace("\0", "")[:2000]))
+    return urlencode(wanted.params(page=1), safe=",")
+
+
+def _url(query: str) -> str:
+    here = reverse("servers")
+    return f"{here}?{query}" if query else here
