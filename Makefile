@@ -1,4 +1,4 @@
-# make demo [PORT=8000] · make test · make torture · make check · make lock
+# make demo [PORT=8000] · make test · make torture · make check · make lock · make gallery
 PORT ?= 8000
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 # The machine's own pip fills the environment: it needs no copy of itself in there, nor ensurepip.
 INSTALL = $(PYTHON) -m pip --python $(RUN) install --disable-pip-version-check --no-warn-script-location --require-hashes
 
-.PHONY: demo test torture check lock
+.PHONY: demo test torture check gallery lock
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo
@@ -31,6 +31,11 @@ check: $(VENV)/dev
 	$(RUN) manage.py makemigrations --check --dry-run
 	DRDASH_PUBLIC_URL=https://dr.example.com DRDASH_SECRET_KEY=$$($(RUN) -c 'import secrets; print(secrets.token_hex(40))') \
 		$(RUN) manage.py check --deploy --fail-level WARNING
+
+# Pictures of every page, into docs/.
+gallery: $(VENV)/dev
+	@sh tests/install
+	$(RUN) -m tests.e2e.gallery
 
 lock: $(VENV)/dev
 	$(RUN) -m uv --version >/dev/null 2>&1 || $(PYTHON) -m pip --python $(RUN) install uv

@@ -44,9 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class House:
-    """A running demo: its address, its simulated cloud, its processes."""
+    """A running demo: its address, its simulated cloud (run with those options), its processes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, simulator: str = "") -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -58,7 +58,7 @@ class House:
         }
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "demo", "--port", str(port)],
+                [sys.executable, "manage.py", "demo", "--port", str(port), f"--simulator={simulator}"],
                 cwd=ROOT,
                 env=kept
                 | {"DRDASH_DATA_DIR": str(folder), "DRDASH_POLL_SECONDS": str(POLL_SECONDS)}

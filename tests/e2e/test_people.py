@@ -23,33 +23,6 @@ def button(page: Page, kind: str, key: str) -> Locator:
     return page.locator(f"[id='panel-{kind}-{key}']")
 
 
-def test_an_operator_starts_a_test_follows_it_and_stops_it_on_one_page(person: SignIn, house: House) -> None:
-    operator = person("operator")
-    key, name = allowed_test(operator)
-    page = operator.open(f"/servers/{key}/")
-    state, ours = page.locator(".state .large"), page.locator(".ours")
-
-    button(page, "start_failover_test", key).click()
-    page.get_by_role("dialog").get_by_role("button", name=f"Start test of {name}").click()
-    expect(page.locator(".panel")).to_contain_text("Accepted, not done yet", timeout=SOON)
-    expect(state).to_contain_text("Test starting", timeout=SOON)
-    expect(button(page, "start_failover_test", key)).to_have_count(0, timeout=SOON)
-    assert len(house.posts(key)) == 1
-    house.cloud("clock", advance=120)
-    expect(state).to_contain_text("Test running", timeout=SOON)
-    expect(page.locator(".recent li").first).to_contain_text("Succeeded", timeout=SOON)
-    expect(ours).to_have_count(0)
-
-    button(page, "stop_failover", key).click(timeout=SOON)
-    page.get_by_role("dialog").get_by_role("button", name=f"Stop test of {name}").click()
-    expect(page.locator(".panel")).to_contain_text("Accepted, not done yet", timeout=SOON)
-    house.cloud("clock", advance=120)
-    expect(state).to_contain_text("Stand-by", timeout=SOON)
-    expect(page.locator(".recent li").first).to_contain_text("Succeeded", timeout=SOON)
-    assert [path.rpartition(":")[2] for path in house.posts(key)] == ["start_failover_test", "stop_failover"]
-    assert operator.stayed()
-
-
 def test_a_change_in_the_cloud_is_on_the_open_pages_within_an_interval(person: SignIn, house: House) -> None:
     lister, watcher = person("operator"), person("viewer")
     key, name = allowed_test(lister)

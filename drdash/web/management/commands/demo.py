@@ -3,8 +3,10 @@
 import asyncio
 import os
 import secrets
+import shlex
 import signal
 import time
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,15 @@ PEOPLE = ("viewer", "operator", "admin")
 class Command(up.Command):
     help = "Run everything, with a simulated cloud and three logins. It keeps to a data folder of its own."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        told = (
+            "how the simulated cloud is run, such as '--scenario quiet --servers 1000' (python -m drdash.simulator -h)"
+        )
+        parser.add_argument("--simulator", default="", metavar="OPTIONS", help=told)
+
     def handle(self, **options: Any) -> None:
+        self.simulator = shlex.split(options["simulator"])
         parent = os.getppid()
         if Path(f"/proc/{parent}/comm").read_text().strip() == "make":
             # A killed `make demo` takes the demo along; a shell that ends does not.
@@ -48,7 +58,10 @@ class Command(up.Command):
         supervisor.start(
             Program(
                 name="simulator",
-                command=[*startup.PYTHON, "drdash.simulator", "--port", str(self.cloud_port), "--client-id", CLIENT_ID],
+                command=[
+                    *(*startup.PYTHON, "drdash.simulator", "--port", str(self.cloud_port), "--client-id", CLIENT_ID),
+                    *self.simulator,
+                ],
                 environment={"DRDASH_SIMULATOR_SECRET": self.secret},
             )
         )
