@@ -2,8 +2,9 @@
 
     python -m benchmarks.fleet [--tenants 500] [--servers 40] [--changed 33] [--rounds 10] [--serve PORT]
 
-Estates of the simulator's customers, put into a real Redis as passes would. Told are the milliseconds, the queries and
-the kilobytes of a page. ``--serve`` keeps the pages on that port afterwards, for eyes: sign in as admin, admin.
+Estates of the simulator's customers, put into a real Redis as passes would. Told are the milliseconds of CPU time, the
+queries and the kilobytes of a page.
+``--serve`` keeps the pages on that port afterwards, for eyes: sign in as admin, admin.
 """
 
 import argparse
@@ -77,9 +78,9 @@ class Fleet:
             if tenant not in self.troubled:
                 item |= {"_issues": [], "status": "PROVISIONED" if "failover_readiness" in item else "STAND_BY"}
                 item |= {"failover_readiness": "OK"} if "failover_readiness" in item else {"rpo": {"status": "OK"}}
-                item.get("recovery", {}).pop("automated_test_failover", None)
+                for name in ("automated_test_failover", "active_failover"):
+                    item.get("recovery", {}).pop(name, None)
                 item.pop("task_uuid", None)
-                item.pop("active_failover", None)
             return msgspec.json.encode(item | {"uuid": f"{item['uuid']}-{tenant}"})
 
         held = [msgspec.json.decode(msgspec.json.encode(world.document(one))) for one in world.servers.values()]
@@ -141,14 +142,14 @@ class Fleet:
         for _ in range(rounds):
             before()
             with CaptureQueriesContext(connection) as asked:
-                begun = time.perf_counter()
+                begun = time.process_time()
                 answer = look()
-                took.append(time.perf_counter() - begun)
+                took.append(time.process_time() - begun)
             assert answer.status_code == 200, answer.status_code
             sizes.append(len(answer.content))
             queries.append(len(asked))
         middle = statistics.median(took) * 1000
-        print(f"{what:45} {middle:7.0f} ms  {max(queries):3} queries  {max(sizes) / 1000:6.0f} kB", flush=True)
+        print(f"{what:45} {middle:7.0f} ms CPU  {max(queries):3} queries  {max(sizes) / 1000:6.0f} kB", flush=True)
 
     def keep_fresh(self) -> None:
         """Read every tenant again and again, but for the last few, which fail."""

@@ -115,21 +115,25 @@ def fleet(
     for action in actions:
         if action.state in _OF_STATE:
             of_ours[action.tenant_id][_OF_STATE[action.state]] += 1
-    ranked: list[tuple[int, FleetLine]] = []
+    ranked: list[tuple[int, Watched, Counter[str]]] = []
     paused: list[FleetLine] = []
     well: list[FleetLine] = []
     for one in found:
         health, state = states[one.tenant]
         counts = of_ours[one.tenant] + _counts(one, runs) + Counter(unread=state not in {"watching", "paused"})
-        line = _line(one, health, state, counts)
-        trouble = next((rank for rank, kind in enumerate(_ORDER) if counts.get(kind)), None)
+        trouble = next((rank for rank, kind in enumerate(_ORDER) if counts[kind]), None)
         if trouble is not None:
-            ranked.append((trouble, line))
+            ranked.append((trouble, one, counts))
         else:
-            (paused if state == "paused" else well).append(line)
+            (paused if state == "paused" else well).append(_line(one, health, state))
     ranked.sort(key=lambda told: (told[0], told[1].name.casefold(), told[1].tenant))
-    lines = tuple(line for _, line in ranked)
-    return Fleet(lines[:MOST], lines[MOST:], tuple(paused), tuple(well), len(found))
+    return Fleet(
+        worst=tuple(_line(one, *states[one.tenant], counts) for _, one, counts in ranked[:MOST]),
+        besides=tuple(_line(one, *states[one.tenant]) for _, one, _ in ranked[MOST:]),
+        paused=tuple(paused),
+        well=tuple(well),
+        count=len(found),
+    )
 
 
 def overview_url(tenant: int) -> str:
@@ -141,12 +145,15 @@ def _counts(one: Watched, runs: Runs) -> Counter[str]:
     counts = Counter({"blocked": len(one.blocked), "due": len(one.due)})
     counts.update(_OF_NEED[need] for need, _ in one.needs)
     for seen in one.active:
+        if seen.seen.missing_since:
+            continue
         produces = origins.produces(seen.server, runs.get((one.tenant, seen.key)))
         counts["production" if produces else "tests-left" if overview.is_left(seen.server) else "running"] += 1
     return counts
 
 
-def _line(one: Watched, health: Health, state: str, counts: Mapping[str, int]) -> FleetLine:
+def _line(one: Watched, health: Health, state: str, counts: Mapping[str, int] | None = None) -> FleetLine:
+    counts = counts or {}
     looks = {**_LOOKS, "unread": STATES[state]}
     kinds = [kind for kind in (*_ORDER, "running", "due") if counts.get(kind)]
     worst = next((kind for kind in kinds if kind in _ORDER), "")

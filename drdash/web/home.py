@@ -85,7 +85,7 @@ def _context(request: HttpRequest, frame: Frame, shown: Mapping[int, Tenant], no
     return {
         "fleet": fleet.fleet(found, states, [*live.values(), *failed], runs) if many else None,
         "needs": _dated(section(needs.worst_first(told))),
-        "running": _dated(section(overview.running(active, live, names, runs))),
+        "running": _dated(overview.running(active, live, names, runs)),
         "never_polled": bool(shown) and all(health.as_of is None for health, _ in states.values()),
         "troubled": [health for health, _ in states.values() if health.as_of is None and health.error][:1],
         "keeps_url": reverse("tenant", args=[min(keeps)]) if len(shown) == 1 and keeps else "",

@@ -84,19 +84,23 @@ def is_active(server: Server) -> bool:
 
 def running(
     active: Iterable[Found], live: Mapping[tuple[int, str], Action], names: Mapping[int, str], runs: Runs
-) -> list[Line]:
+) -> Section:
     """What is under way, production first: by the cloud's word or by ours, who started it, and since when."""
-    lines = []
+    ranked: list[tuple[int, Found, Action | None]] = []
     for one in active:
         where = (one.estate.tenant, one.key)
-        action, told = live.get(where), whose(one.server, runs.get(where))
+        action = live.get(where)
         ours = action if action is not None and action.state != State.UNKNOWN else None
         if ours is None and (is_left(one.server) or one.seen.missing_since):
             continue
         production = one.server.status in PRODUCTION or origins.produces(one.server, runs.get(where))
-        rank = 0 if production else 1 if ours else 2
-        lines.append((rank, _running(one, ours, told, names[one.estate.tenant])))
-    return [line for _, line in sorted(lines, key=lambda told: told[0])]
+        ranked.append((0 if production else 1 if ours else 2, one, ours))
+    ranked.sort(key=lambda told: told[0])
+    lines = tuple(
+        _running(one, ours, runs.get((one.estate.tenant, one.key)), names[one.estate.tenant])
+        for _, one, ours in ranked[:SHOWN]
+    )
+    return Section(lines, len(ranked))
 
 
 def tests_left(active: Iterable[Found], names: Mapping[int, str], runs: Runs) -> list[Line]:
@@ -126,8 +130,8 @@ def listed(**wanted: str) -> str:
     return f"{reverse('servers')}?{urlencode(given)}" if given else reverse("servers")
 
 
-def _running(one: Found, ours: Action | None, told: Whose | None, tenant: str) -> Line:
-    server = one.server
+def _running(one: Found, ours: Action | None, failover: Failover | None, tenant: str) -> Line:
+    server, told = one.server, whose(one.server, failover)
     look = look_of(wording.SERVER_STATUS, server.status)
     at: datetime | None = None
     if ours is not None:
