@@ -14,7 +14,7 @@ LINK = re.compile(r'(?:href|action|hx-get)="(/[^"]*)"')
 NO_PAGES = {
     *("announcements", "bells", "jump", "login", "recovery_points", "server_shift", "new-batch"),
     *("healthz", "readyz", "picture", "audit-export", "connect-consent", "connect-return"),
-    *("theme", "logout", "bell-forget", "approval-ask", "approval-do", "batch-do", "token-revoke"),
+    *("theme", "styleguide", "logout", "bell-forget", "approval-ask", "approval-do", "batch-do", "token-revoke"),
     *("tenant-do", "tenant-token", "acting-none", "forget"),
 }
 WAYS = ("client", "partner", "sign-in", "password", "assertion")
