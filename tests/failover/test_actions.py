@@ -14,11 +14,13 @@ from django.utils import timezone
 
 from drdash.audit.models import Entry
 from drdash.cloud.records import RecoveryPoint, Server
+from drdash.cloud.words import ServerStatus
 from drdash.estate.store import store
 from drdash.failover import following
 from drdash.failover.actions import Invalid, KeyReused, Wish, preview, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
+from drdash.failover.reasons import Mark
 from drdash.failover.sighting import VALID_SECONDS, Expired, seal, unseal
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Membership, Tenant
@@ -211,13 +213,14 @@ def test_a_viewer_is_refused_without_a_question_to_the_cloud(
     before = len(simulator.requests)
     action, _ = request(user=victor, tenant=tenant, server=server, wish=wish())
     assert (action.state, codes(action), len(simulator.requests)) == (State.REFUSED, {"RoleViewer"}, before)
+    assert [reason["mark"] for reason in action.reasons] == [Mark.BLOCK]
 
 
 def test_an_operator_may_not_start_production_nor_stop_it(
     simulator: Simulator, tenant: Tenant, alice: User, bob: User, server: Server, polled: Poll
 ) -> None:
     refused, _ = request(user=bob, tenant=tenant, server=server, wish=wish(Kind.START_PROD, confirm=server.name))
-    assert codes(refused) == {"RoleOperator"}
+    assert [(reason["code"], reason["mark"]) for reason in refused.reasons] == [("RoleOperator", Mark.BLOCK)]
     request(user=alice, tenant=tenant, server=server, wish=wish(Kind.START_PROD, confirm=server.name))
     simulator.advance(600)
     polled()
@@ -244,6 +247,16 @@ def test_production_needs_the_name_typed_and_ends_with_a_nod_to_what_will_be_los
     stop = wish(Kind.STOP, confirm=server.name, acknowledge=frozenset({"ProductionStop"}))
     stopped, _ = request(user=alice, tenant=tenant, server=running, wish=stop)
     assert (stopped.state, stopped.production) == (State.ACCEPTED, True)
+
+
+def test_a_stop_shown_as_production_is_one_of_a_test_when_a_test_runs_by_now(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    request(user=bob, tenant=tenant, server=server, wish=wish())
+    simulator.advance(60)
+    was = msgspec.structs.replace(server, status=ServerStatus.FAILOVER_PROD)
+    stop, _ = request(user=bob, tenant=tenant, server=was, wish=wish(Kind.STOP, confirm=server.name))
+    assert (stop.state, stop.production) == (State.ACCEPTED, False)
 
 
 def test_a_stop_shown_as_a_test_is_refused_when_production_runs_by_now(

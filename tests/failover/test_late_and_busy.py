@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from drdash.audit.models import Entry
@@ -19,7 +19,7 @@ from drdash.clock import boot_seconds
 from drdash.cloud.records import Server
 from drdash.cloud.sessions import origin
 from drdash.cloud.words import ServerStatus
-from drdash.estate import clients
+from drdash.estate import aside, clients
 from drdash.estate.store import store
 from drdash.failover import following
 from drdash.failover.actions import AT_ONCE, Invalid, TooMany, Wish, _looks, _slots, preview, request
@@ -50,6 +50,7 @@ def codes(action: Action) -> set[str]:
 def test_an_answer_that_came_too_late_is_kept_for_the_person_who_closes_it(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server
 ) -> None:
+    earlier, _ = request(user=bob, tenant=tenant, server=server, wish=Wish(kind=Kind.STOP, key="refused"))
     simulator.fail("hang", method="POST", path=POST)
 
     def click() -> None:
@@ -64,8 +65,10 @@ def test_an_answer_that_came_too_late_is_kept_for_the_person_who_closes_it(
         following.sweep(timezone.now() + timedelta(seconds=following.SEND_SECONDS + 1))
         simulator.release()
         clicked.result()
-    action = Action.objects.get()
+    action = Action.objects.exclude(pk=earlier.pk).get()
     assert (action.state, action.status) == (State.UNKNOWN, 202)
+    earlier.refresh_from_db()
+    assert (earlier.status, earlier.reply, earlier.answered_at) == (None, "", None)
     assert action.task_uuid in action.reply
     assert action.task_uuid
     assert [entry.verb.partition(" ")[2] for entry in Entry.objects.filter(action=action.pk).order_by("id")] == [
@@ -214,8 +217,30 @@ def test_a_paused_tenant_is_not_read_for_a_click_either(
     simulator.forget_requests()
     preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST)
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
-    assert "TenantPaused" in codes(action)
+    assert codes(action) == {"TenantPaused", "ReadFailed"}
     assert simulator.requests == []
+
+
+def test_a_dialog_waits_for_a_429_as_everyone_does_and_what_it_reads_is_news(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    simulator.force_server(server.uuid, status="POWERING_ON")
+    preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST)
+    aside.settle()
+    assert store().load(tenant.pk).servers[server.key].record.status == ServerStatus.POWERING_ON
+    clients.own.way(tenant).hold.note(60)
+    simulator.forget_requests()
+    waiting = preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST)
+    assert [reason.code for reason in waiting.verdict.reasons] == ["ReadFailed"]
+    assert simulator.requests == []
+
+
+def test_no_action_is_begun_within_a_transaction_that_may_still_be_undone(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        request(user=bob, tenant=tenant, server=server, wish=wish())
+    assert (Action.objects.count(), simulator.posts) == (0, [])
 
 
 def test_a_stop_that_expired_before_its_claim_is_not_sent_and_closes_nothing(
