@@ -37,7 +37,7 @@ def main() -> None:
             from django.core.management import call_command
 
             fleet.keep_fresh()
-            call_command("runserver", f"127.0.0.1:{given.serve}", "--noreload", stdout=sys.stderr)
+            call_command("runserver", f"127.0.0.1:{given.serve}", "--noreload", "--insecure", stdout=sys.stderr)
 
 
 class Fleet:

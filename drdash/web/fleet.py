@@ -20,7 +20,7 @@ from drdash.web.wording import Look
 
 # From so many tenants on the overview begins with them.
 MANY = 6
-MOST = 40
+MOST = 20
 
 PRODUCTION = Look("Production active", "prod", "production")
 TESTS_LEFT = Look("Test running", "moving", "test")
