@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from playwright.sync_api import CDPSession, Page, sync_playwright
@@ -38,6 +39,7 @@ def main() -> int:
         try:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
             page = browser.new_page(viewport={"width": given.width, "height": 900})
+            page.set_default_timeout(120_000)
             sign_in(page, house.url, given.path)
             return measure(page, house, given.minutes, given.changes)
         finally:
@@ -50,15 +52,15 @@ def sign_in(page: Page, root: str, path: str) -> None:
     page.get_by_label("Name").fill("admin")
     page.get_by_label("Password").fill("admin")
     page.keyboard.press("Enter")
-    page.wait_for_url(root + path)
+    page.wait_for_url(root + path, wait_until="commit")
     page.locator("tr.row").first.wait_for()
 
 
 def keys_of(page: Page, root: str) -> list[str]:
-    """Every server, as the JSON API lists them."""
+    """Every recovery server, as the JSON API lists them."""
     found: list[str] = []
     for offset in itertools.count(0, 200):
-        answer = page.context.request.get(f"{root}/api/v1/servers/?limit=200&offset={offset}").json()
+        answer = page.context.request.get(f"{root}/api/v1/servers/?type=RECOVERY&limit=200&offset={offset}").json()
         found += [one["uuid"] for one in answer["results"]]
         if not answer["next"]:
             break
@@ -66,7 +68,14 @@ def keys_of(page: Page, root: str) -> list[str]:
 
 
 def change(house: House, key: str, number: int) -> None:
-    house.cloud("world", server=key, set={"description": f"Change {number}"})
+    """One of those that the rows show: an address, a status with its buttons, an issue with its reason, or its end."""
+    orders: list[dict[str, Any]] = [
+        {"set": {"public_ip": f"203.0.113.{number % 250 + 1}"}},
+        {"status": "FAILOVER_TEST" if number % 8 < 4 else "STAND_BY"},
+        {"issues": [["CloudConnectionIssue", "ERROR", None]]},
+        {"issues": []},
+    ]
+    house.cloud("world", server=key, **orders[number % 4])
 
 
 def measure(page: Page, house: House, minutes: float, changes: int) -> int:
@@ -75,7 +84,7 @@ def measure(page: Page, house: House, minutes: float, changes: int) -> int:
     print(f"{len(keys)} servers, {shown} rows on the page, load {os.getloadavg()[0]:.1f}", flush=True)
     devtools = page.context.new_cdp_session(page)
     for number in range(20):  # what is made once has been made
-        change(house, keys[number], -1)
+        change(house, keys[number], 0)
     page.wait_for_timeout(15_000)
     watch(page)
     first = heap(devtools)
