@@ -103,8 +103,11 @@ class Try:
             wish = {"action": self.kind.value, "idempotency_key": key, **confirm}
             self.asking = threading.Thread(target=caller.act, args=(self.web, self.server), kwargs=wish, daemon=True)
             self.asking.start()
-            if self.point in ON_THE_WIRE and simulator.arrived(method="POST", path=self.server):
-                self.web.signal(end)
+            if self.point in ON_THE_WIRE:
+                while not simulator.arrived(method="POST", path=self.server, timeout=0.2) and self.asking.is_alive():
+                    pass
+                if self.asking.is_alive():
+                    self.web.signal(end)
             wait_until(lambda: self.web.halted or not self.asking.is_alive(), f"{self} is reached", 60)
             # On a machine that is too slow just now it is refused on the way: what was read is too old. Whoever is
             # killed has closed its connections a moment before it is gone.
