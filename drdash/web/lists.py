@@ -80,7 +80,7 @@ def _results(frame: Frame, wanted: Wanted, found: list[Found]) -> dict[str, Any]
         **_following(frame, wanted, found, now, state),
         "rows": frame.rows(now),
         "columns": columns.headings(wanted, url),
-        "hides": " ".join(name for name in columns.CHOOSABLE if name not in chosen),
+        "hides": " ".join(f"no-{name}" for name in columns.CHOOSABLE if name not in chosen),
         "earlier": url(page=now.number - 1) if now.has_previous() else "",
         "later": url(page=now.number + 1) if now.has_next() else "",
         "offers": preflights.offered(frame),

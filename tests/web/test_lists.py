@@ -43,9 +43,9 @@ def test_beside_each_choice_stands_what_it_would_show(acme: Tenant, signed_in: S
 def test_columns_and_the_size_of_a_page_live_in_the_address(acme: Tenant, signed_in: SignedIn) -> None:
     publish(acme.pk, *(server(f"s-{number}") for number in range(60)))
     bob = signed_in("bob")
-    assert 'data-hides=""' in read(bob, "/servers/?columns=nonsense")
+    assert '<div id="results">' in read(bob, "/servers/?columns=nonsense")
     page = read(bob, "/servers/?columns=site&columns=status&show=200")
-    assert 'data-hides="vm address rpo tested issues actions"' in page
+    assert '<div id="results" class="no-vm no-address no-rpo no-tested no-issues no-actions"' in page
     assert page.count('class="row"') == 60
     assert 'href="/servers/?sort=-name&amp;show=200&amp;columns=status,site"' in page
     assert read(bob, "/servers/?show=7").count('class="row"') == 50
