@@ -147,9 +147,15 @@ def _running(one: Found, ours: Action | None, failover: Failover | None, tenant:
         dated=dated,
         running=server.busy or ours is not None or look.icon == "moving",
         tasks=f"{server_url(server.uuid)}tasks/?brief" if server.busy else "",
-        key=f"{one.estate.tenant}-{blake2b(one.key.encode(), digest_size=6).hexdigest()}",
+        key=_mark(one),
         changed=None if at else (one.estate.tenant, one.key, "status"),
     )
+
+
+def _mark(one: Found) -> str:
+    """What tells the tasks of a server from those of others, and from its next ones."""
+    told = "\n".join([str(one.estate.tenant), one.key, *sorted(one.server.task_uuids)])
+    return blake2b(told.encode(), digest_size=8).hexdigest()
 
 
 def _line(one: Found, look: Look, tenant: str, text: str = "", at: datetime | None = None) -> Line:
