@@ -182,6 +182,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "drdash.web.zones.zoned",
 ]
 ROOT_URLCONF = "drdash.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

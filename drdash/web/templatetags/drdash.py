@@ -46,7 +46,9 @@ def when(at: datetime | None, style: str = "") -> SafeString | str:
     if at is None:
         return ""
     words = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return format_html('<time datetime="{}" data-show="{}">{}</time>', iso(at), style or "at", words)
+    return format_html(
+        '<time datetime="{}" data-show="{}" title="{}">{}</time>', iso(at), style or "at", iso(at), words
+    )
 
 
 @register.simple_tag
