@@ -17,7 +17,7 @@ from drdash.cloud.records import RecoveryPoint, Server
 from drdash.cloud.words import ServerStatus
 from drdash.estate.store import store
 from drdash.failover import following
-from drdash.failover.actions import Invalid, KeyReused, Wish, preview, request
+from drdash.failover.actions import Invalid, KeyReused, Wish, open_action, preview, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.failover.reasons import Mark
@@ -112,6 +112,18 @@ def test_two_operators_at_once_post_once(
         results = [one.result()[0] for one in [clicks.submit(click, alice), clicks.submit(click, bob)]]
     assert sorted(action.state for action in results) == [State.ACCEPTED, State.REFUSED]
     assert len(simulator.posts) == 1
+    (refused,) = [action for action in results if action.state == State.REFUSED]
+    assert {reason["mark"] for reason in refused.reasons} == {Mark.BLOCK}
+
+
+def test_an_open_action_is_in_the_way_on_its_own_server_and_cloud_alone(
+    tenant: Tenant, bob: User, server: Server
+) -> None:
+    request(user=bob, tenant=tenant, server=server, wish=wish())
+    assert open_action(tenant, server) is not None
+    assert open_action(tenant, msgspec.structs.replace(server, uuid="another")) is None
+    Action.objects.update(cloud="https://another.example.com")
+    assert open_action(tenant, server) is None
 
 
 def test_a_replayed_form_gives_the_same_action(simulator: Simulator, tenant: Tenant, bob: User, server: Server) -> None:
@@ -205,6 +217,9 @@ def test_what_needs_a_nod_is_refused_without_it_and_goes_with_it(
     nodding = wish(acknowledge=frozenset({"VPNS2SConnectionFailure"}))
     agreed, _ = request(user=bob, tenant=tenant, server=server, wish=nodding)
     assert agreed.state == State.ACCEPTED
+    assert [reason["code"] for reason in agreed.reasons] == ["VPNS2SConnectionFailure"]
+    sending = Entry.objects.get(action=agreed.pk, verb="start_failover_test Sending")
+    assert sending.detail == "Acknowledged: VPNS2SConnectionFailure."
 
 
 def test_a_viewer_is_refused_without_a_question_to_the_cloud(
