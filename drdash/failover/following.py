@@ -152,7 +152,7 @@ def settle(action: Action, now: datetime) -> Action:
             expire(action, now, "Its process ended before it was sent, so it never was and never will be.")
     elif action.state == State.SENDING:
         if _past(action.sent_at, SEND_SECONDS, now):
-            _lose(action, now, "It was sent, and the sender never told what came back.")
+            _lose(action, now, "It was on its way, and the sender never told what came of it.")
         elif senders.gone(action.sender):
             _lose(action, now, "Its process ended while it was being sent, and never told what came back.")
     elif action.state == State.ACCEPTED and _past(action.last_sign_at, SILENT.total_seconds(), now):

@@ -17,7 +17,7 @@ from drdash.cloud.wire import Accepted, NeverSent, Refused, Unclear
 from drdash.failover import following
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
-from drdash.failover.record import keep_late_answer, move
+from drdash.failover.record import keep_late_answer, keep_late_word, move
 from drdash.tenants import allowed
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,9 @@ def settle(action: Action, sent: Sent, fresh: Server | None) -> None:
     if isinstance(sent.answer, NeverSent):
         # Without a connection it was never claimed; after a last word that was no, it has ended already.
         _end(action, [State.REQUESTED, State.SENDING], state, now=now, finished_at=now, error=error, detail=error)
+        if action.state in (State.UNKNOWN, State.CLOSED):
+            # Time made it unknown meanwhile, for a person to close: this is for them to read.
+            keep_late_word(action, now=now, said=f"Its sender told it late: {error}")
         return
     try:
         _write(action, sent, state, error, now)

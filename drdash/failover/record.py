@@ -63,6 +63,15 @@ def keep_late_answer(action: Action, *, now: datetime, said: str, sent: Sent) ->
     action.refresh_from_db()
 
 
+def keep_late_word(action: Action, *, now: datetime, said: str) -> None:
+    """Note what the sender tells of an action that is not its own to end any more. Its state stays as it is."""
+    with writing():
+        Action.objects.filter(pk=action.pk, state=State.UNKNOWN).update(error=said)
+        _audit(action, now, "told late", by=None, detail=said)
+        transaction.on_commit(lambda: announce(action))
+    action.refresh_from_db()
+
+
 def announce(action: Action) -> None:
     """Have every page draw the action, its server and its banners anew, some time soon: best effort."""
     notices.changed(action.tenant_id, f"server:{action.server_uuid}", f"action:{action.pk}")

@@ -72,7 +72,7 @@ def action(record: models.Action, estates: Mapping[int, Estate]) -> Action:
         state=State(record.state).value,
         requested_by=record.user.get_username(),
         requested_at=record.requested_at,
-        sent_at=record.sent_at,
+        sent_at=None if record.state == State.NOT_SENT else record.sent_at,
         finished_at=record.finished_at,
         task_uuid=record.task_uuid or None,
         error=record.error or None,

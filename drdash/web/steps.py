@@ -60,7 +60,9 @@ def _asked(action: Action) -> Iterator[Step]:
     nods = ", ".join(map(str, action.acknowledged or ()))
     point = "" if action.kind == Kind.STOP else f"Recovery point: {recovery_point(action.recovery_point)}."
     nodded = f"Acknowledged: {nods}." if nods else ""
-    yield Step("Sent to the cloud", action.sent_at, f"{point} {nodded}".strip(), action.body)
+    # It is claimed before a byte of it leaves.
+    title = "Made ready to be sent" if action.state == State.NOT_SENT else "Sent to the cloud"
+    yield Step(title, action.sent_at, f"{point} {nodded}".strip(), action.body)
 
 
 def _answered(action: Action) -> Iterator[Step]:

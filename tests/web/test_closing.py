@@ -16,6 +16,7 @@ from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Tenant
+from drdash.web.steps import steps
 from tests.stack import Poll
 
 SAID = {"verdict": "happened", "why": "The console shows the test machine running."}
@@ -39,6 +40,13 @@ def age(action: Action) -> None:
     """Let its quarantine be over."""
     sent = {"sent_at": timezone.now() - timedelta(minutes=16), "sent_boot": boot_seconds() - 16 * 60}
     Action.objects.filter(pk=action.pk).update(**sent)
+
+
+def test_what_was_claimed_and_not_sent_is_never_called_sent() -> None:
+    at = timezone.now()
+    left = Action(user=User(username="bob"), kind=Kind.START_TEST, state=State.NOT_SENT, requested_at=at, body="{}")
+    left.sent_at = left.finished_at = at
+    assert [step.title for step in steps(left)] == ["Requested", "Made ready to be sent", "Not sent"]
 
 
 def test_it_says_when_it_can_be_closed_and_then_how(lost: Action, bob: User) -> None:
