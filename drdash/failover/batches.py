@@ -86,8 +86,10 @@ def make(*, user: User, plan: Plan, order: Sequence[int], nods: Iterable[str], p
             )
             for position, line in enumerate(in_order, 1)
         )
-        nodded = f" Acknowledged: {', '.join(batch.acknowledged)}." if batch.acknowledged else ""
-        _audit(batch, "made", now, by=user, detail=f"{per_minute} a minute.{nodded}")
+        for tenant in sorted({line.tenant for line in plan.lines}):
+            codes = ", ".join(sorted({code for line in plan.going if line.tenant == tenant for code in line.nods}))
+            detail = f"{per_minute} a minute.{f' Acknowledged: {codes}.' if codes else ''}"
+            _audit(batch, "made", now, by=user, detail=detail, tenants=[tenant])
     return batch
 
 
@@ -127,9 +129,8 @@ def stop(batch: Batch, *, by: User, now: datetime) -> None:
         if left.count() > theirs.count():
             # The others' go on, and whoever sees only these cannot tell that there are others.
             touched = list(theirs.values_list("tenant", flat=True).distinct())
-            stopped = list(theirs.values_list("pk", flat=True))
             _audit(batch, "stopped", now, by=by, tenants=touched)
-            Item.objects.filter(pk__in=stopped).update(skipped=f"Stopped by {by.get_username()}.")
+            theirs.update(skipped=f"Stopped by {by.get_username()}.")
             return
         why = f"Stopped by {by.get_username()}."
         if not _move(batch, UNFINISHED, State.STOPPED, "stopped", now, by=by, why=why, finished_at=now):
@@ -160,8 +161,11 @@ def upcoming(batch: Batch) -> Item | None:
 
 
 def give_back(item: Item) -> None:
-    """Its turn comes again, as nothing was recorded of it or sent."""
-    Item.objects.filter(pk=item.pk, action=None).update(taken_at=None)
+    """Its turn comes again, as nothing was recorded of it or sent; never, when its tenant's were stopped meanwhile."""
+    with writing():
+        stopped = Item.objects.filter(batch=item.batch_id, tenant=item.tenant_id, skipped__startswith="Stopped by ")
+        why = stopped.values_list("skipped", flat=True).first() or ""
+        Item.objects.filter(pk=item.pk, action=None, skipped="").update(taken_at=None, skipped=why)
 
 
 def note(item: Item, action: Action) -> None:
@@ -254,11 +258,7 @@ def _held(batch: Batch, runner: str) -> QuerySet[Batch]:
 
 
 def _stoppable(batch: Batch, reach: Reach) -> list[int]:
-    return [
-        tenant
-        for tenant, role in reach.roles.items()
-        if (role.runs_production if batch.production else role.runs_tests)
-    ]
+    return [tenant for tenant, role in reach.roles.items() if role.runs(production=batch.production)]
 
 
 def _move(

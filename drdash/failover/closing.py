@@ -46,7 +46,7 @@ def left(action: Action, now: datetime, *, clock: Clock = boot_seconds) -> timed
 def may(user: User, action: Action) -> bool:
     """Whether the person has the right to close it: whoever could have asked for it."""
     role = access.reach(user).role(action.tenant_id)
-    return role is not None and (role.runs_production if action.production else role.runs_tests)
+    return role is not None and role.runs(production=action.production)
 
 
 def may_break(user: User, action: Action) -> bool:

@@ -20,6 +20,10 @@ class Role(StrEnum):
         """Whether the role may start and stop production failovers."""
         return self is Role.ADMIN
 
+    def runs(self, *, production: bool) -> bool:
+        """Whether the role may start and stop failovers of production, or tests."""
+        return self.runs_production if production else self.runs_tests
+
 
 class Posture(StrEnum):
     """What may be done in a tenant at all, whoever asks: all that the role allows, or only to look."""

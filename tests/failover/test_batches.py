@@ -288,10 +288,20 @@ def test_who_may_do_the_same_in_a_tenant_stops_what_is_in_it_and_nothing_else(
         one_pass(other.pk, pause=lambda _seconds: None)
         chosen = [*named(tenant, *FIVE[:2]), *named(other, "ber-web-01")]
         found = preflight(user=alice, chosen=chosen, kind=Kind.START_TEST, production=False, before=None)
-        batch = confirmed(alice, plan_of(found, user=alice.pk))
+        plan, clock = plan_of(found, user=alice.pk), Clock()
+        nodded = [
+            msgspec.structs.replace(line, nods=("OnlyThere",) if line.tenant == other.pk else ()) for line in plan.lines
+        ]
+        batch = confirmed(alice, msgspec.structs.replace(plan, lines=tuple(nodded)))
+        runner = gone_on(batch, clock)
+        taken = batches.take(batch, runner=runner, now=clock())
         with pytest.raises(NotDone):
             batches.stop(batch, by=victor, now=timezone.now())
         batches.stop(batch, by=bob, now=timezone.now())
+        assert taken is not None
+        batches.give_back(taken)  # too many actions were under way: it was not sent, and the stop holds for it too
+        batches.hold(batch, runner=runner, why="", now=clock())
+        batches.leave(batch, runner=runner)
         batch.refresh_from_db()
         assert batch.state == Batch.State.PAUSED
         assert {item.skipped for item in batch.items.filter(tenant=tenant)} == {"Stopped by bob."}
@@ -303,6 +313,7 @@ def test_who_may_do_the_same_in_a_tenant_stops_what_is_in_it_and_nothing_else(
     # Each tenant's audit tells of its own servers alone.
     made = Entry.objects.filter(verb="batch made").order_by("tenant")
     assert [entry.detail.partition(";")[0].rpartition(" ")[2] for entry in made] == ["2", "1"]
+    assert ["OnlyThere" in entry.detail for entry in made] == [False, True]
     assert [entry.tenant for entry in Entry.objects.filter(verb="batch stopped")] == [tenant.pk]
 
 
