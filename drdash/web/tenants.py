@@ -20,6 +20,7 @@ from drdash.estate.aside import aside
 from drdash.estate.replica import replica
 from drdash.estate.store import StoreAway, store
 from drdash.failover.guard import PRODUCTION, TESTS
+from drdash.failover.models import OPEN, Action
 from drdash.tenants import access, keeping
 from drdash.tenants.access import Denied, Reach
 from drdash.tenants.checking import Refusal
@@ -105,6 +106,9 @@ def tenant(request: HttpRequest, pk: int) -> HttpResponse:
     return page(request, "tenants/one.html", context, frame=frame)
 
 
+STILL_OPEN = "Some of its actions are not over, and only its own people can close them: see to these first."
+
+
 @require_POST
 def do(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
     """Pause, resume, arm or disarm one tenant; or say how many persons production takes there."""
@@ -129,7 +133,10 @@ def take_off(request: HttpRequest, pk: int) -> HttpResponse:
     if one.removed_at:
         return redirect("tenant", pk)
     typed = request.POST.get("confirm", "")
-    if request.method == "POST" and typed.strip() == one.name.strip():
+    named = typed.strip() == one.name.strip()
+    # Nobody could close them any more, and their servers would stay barred, also for whoever connects it again.
+    left = Action.objects.filter(tenant=one, state__in=OPEN).count()
+    if request.method == "POST" and named and not left:
         keeping.take_off(one, by=user_of(request))
         messages.success(request, f"{one.name} is taken off. What was done with it is kept below.")
         try:
@@ -137,14 +144,14 @@ def take_off(request: HttpRequest, pk: int) -> HttpResponse:
         except StoreAway:
             messages.warning(request, "Redis does not answer, so what was last read of it is still there.")
         return redirect("tenant", pk)
-    problem = "That is not the tenant's name. Nothing was taken off." if request.method == "POST" else ""
+    problem = "" if request.method != "POST" else STILL_OPEN if named else "That is not the tenant's name."
     used = {one.credential, *([one.acting] if one.acting else [])}
     shared = {credential for credential in used if keeping.others_with(credential, one)}
     estate = replica().estates([pk])[pk]
     context = {
         "tenant": one,
         "typed": typed,
-        "problem": problem,
+        "problem": f"{problem} Nothing was taken off." if problem else "",
         "people": one.memberships.count(),
         "shared": sorted(credential.name for credential in shared),
         "last_of": sorted(credential.name for credential in used - shared),

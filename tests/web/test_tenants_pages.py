@@ -11,6 +11,8 @@ from django.utils import timezone
 from drdash.audit.models import Entry
 from drdash.estate import aside
 from drdash.estate.store import store
+from drdash.failover.guard import Kind
+from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants import keeping
 from drdash.tenants.models import Credential, Membership, Tenant
@@ -256,6 +258,28 @@ def test_taking_off_wants_the_name_typed(acme: Tenant, person: Cast) -> None:
     assert (status, "Nothing was taken off" in page, "acme corp" in page) == (422, True, True)
     acme.refresh_from_db()
     assert acme.removed_at is None
+
+
+def test_nothing_is_taken_off_with_an_action_that_nobody_could_close_any_more(acme: Tenant, person: Cast) -> None:
+    lost = Action.objects.create(
+        tenant=acme,
+        user=User.objects.get(username="bob"),
+        cloud=acme.credential.cloud,
+        server_uuid="s-1",
+        server_name="one",
+        kind=Kind.START_TEST,
+        production=False,
+        idempotency_key="lost",
+        content="",
+        state=State.UNKNOWN,
+        requested_at=timezone.now(),
+    )
+    path = f"/tenants/{acme.pk}/take-off/"
+    status, _, page = person("root").send(path, confirm="Acme")
+    acme.refresh_from_db()
+    assert (status, "actions are not over" in page, acme.removed_at) == (422, True, None)
+    Action.objects.filter(pk=lost.pk).update(state=State.CLOSED)
+    assert "Acme is taken off" in person("root").follow(path, confirm="Acme")
 
 
 def test_a_tenant_that_was_taken_off_leaves_its_row_and_its_audit(acme: Tenant, person: Cast) -> None:
