@@ -31,7 +31,7 @@ from drdash.failover.reasons import Mark, Reason, own
 from drdash.failover.record import create
 from drdash.failover.sighting import Sighting, differences, seal, sight_of
 from drdash.failover.standing import Standing, forbidden, standing
-from drdash.failover.wish import Invalid, Wish, check, digest, names_it
+from drdash.failover.wish import Invalid, KeyReused, TooMany, Wish, check, digest, names_it
 from drdash.tenants.models import Tenant
 
 __all__ = [
@@ -55,10 +55,6 @@ _slots = BoundedSemaphore(AT_ONCE)
 _looks = BoundedSemaphore(AT_ONCE)
 
 
-class KeyReused(Exception):
-    """The idempotency key belongs to another wish of this person; nothing was sent."""
-
-
 class Unwritable(DatabaseError):
     """The database does not take what has to be written before anything is sent; nothing was sent."""
 
@@ -67,10 +63,6 @@ class Unwritable(DatabaseError):
             "Nothing was sent: the database cannot be written, and without a record nothing ever is. "
             "What cannot wait can be done in the cloud's own console."
         )
-
-
-class TooMany(Exception):
-    """As many actions as this process takes are under way; nothing was recorded or sent. Try again."""
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -86,10 +78,13 @@ class Preview(msgspec.Struct, frozen=True):
 
 
 def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind, approved: bool = False) -> Preview:
-    """A fresh read and the guard's word on it, for a dialog. Sends nothing. ``approved``: a second admin has given
-    their word. Raises Invalid without a membership."""
+    """A fresh read and the guard's word on it, for a dialog; without a read for who may only look. Sends nothing.
+    ``approved``: a second admin has given their word. Raises Invalid without a membership."""
     now = standing(user, tenant)
-    if _looks.acquire(blocking=False):
+    if not now.role.runs_tests:
+        # What the cloud answers is for those who act: it takes so many questions, and no more.
+        fresh = Fresh(timezone.now(), problem="Your role may look, not act, so the cloud was not asked.")
+    elif _looks.acquire(blocking=False):
         try:
             fresh = look(tenant, server)
         finally:
@@ -116,14 +111,15 @@ def request(
     server: Server,
     wish: Wish,
     asked: float | None = None,
+    still: Callable[[], bool] = lambda: True,
     clock: Callable[[], float] = boot_seconds,
 ) -> tuple[Action, bool]:
     """Carry a wish through to its outcome: the action, and whether it was made by this call (False: a repeat).
 
     ``server`` is what is known of it; the cloud is asked again before anything is sent. ``asked``: when by ``clock`` it
-    was asked for, if not just now; nothing is sent when that is too long ago. A refusal by the guard is an action in
-    state ``refused`` without a ``status``. Raises Invalid, KeyReused, TooMany, Unwritable; then nothing was
-    sent.
+    was asked for, if not just now; nothing is sent when that is too long ago. ``still``: whether the door that this
+    came through is still open, asked with the claim. A refusal by the guard is an action in state ``refused`` without a
+    ``status``. Raises Invalid, KeyReused, TooMany, Unwritable; then nothing was sent.
     """
     check(wish, server)
     never, content = forbidden(wish, standing(user, tenant)), digest(tenant, server, wish)
@@ -159,8 +155,12 @@ def request(
         if never:
             refuse(action, [never])
         else:
-            _carry_out(action, user, tenant, server, wish, begun, clock)
+            _carry_out(action, user, tenant, server, wish, begun, still, clock)
         return action, True
+    except Invalid as lost:
+        # Whoever asked has no access any more, since before the claim.
+        refuse(action, [own("Changed", Mark.BLOCK, message=str(lost))])
+        raise
     except Error as error:
         # Before the POST: what cannot be written after it is the outcome's to bear.
         raise Unwritable from error
@@ -175,6 +175,7 @@ def _carry_out(
     known: Server,
     wish: Wish,
     begun: float,
+    still: Callable[[], bool],
     clock: Callable[[], float],
 ) -> None:
     heeding = not wish.glass
@@ -214,7 +215,7 @@ def _carry_out(
             verdict,
             ours=ours,
             approval=approval,
-            still=lambda: standing(user, tenant) == now,
+            still=lambda: still() and standing(user, tenant) == now,
             sent_boot=at,
             evidence=[following.seen_of(fresh.server, fresh.started)] if fresh.server else [],
         )

@@ -70,7 +70,7 @@ def claim(
         return False
     except _Shifted:
         action.refresh_from_db()
-        words = "Your role, a second admin's word, or what may be done in this tenant, changed meanwhile. Look again."
+        words = "Your rights, a second admin's word, or what may be done in this tenant, changed meanwhile. Look again."
         refuse(action, [own("Changed", Mark.BLOCK, message=words)])
         return False
     return claimed

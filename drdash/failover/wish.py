@@ -20,6 +20,14 @@ class Invalid(Exception):
     """The wish itself is wrong; nothing was recorded or sent. The message says what to do."""
 
 
+class KeyReused(Exception):
+    """The idempotency key belongs to another wish of this person; nothing was sent."""
+
+
+class TooMany(Exception):
+    """As many actions as this process takes are under way; nothing was recorded or sent. Try again."""
+
+
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What one person asks for. ``recovery_point`` None: the latest. ``acknowledge``: codes that were nodded to.
     ``confirm``: the server's name as typed, for production. ``key``: the same for a repeat of the same wish; from a

@@ -33,10 +33,14 @@ class Reach(msgspec.Struct, frozen=True):
 
 
 def reach(user: AbstractBaseUser | AnonymousUser) -> Reach:
-    """What the person may see, and as what. Enabled tenants only; nothing for who is not signed in or not active."""
+    """What the person may see, and as what. Enabled tenants only; nothing for who is not signed in or not active, as
+    the database says now: ``user`` may have been read long ago.
+    """
     if not user.is_authenticated or not user.is_active:
         return Reach(tenants={}, roles={})
-    memberships = Membership.objects.filter(Q(tenant=None) | Q(tenant__enabled=True), user_id=user.pk)
+    memberships = Membership.objects.filter(
+        Q(tenant=None) | Q(tenant__enabled=True), user_id=user.pk, user__is_active=True
+    )
     given = {membership.tenant_id: membership for membership in memberships.select_related("tenant__credential")}
     if None in given:
         tenants = list(Tenant.objects.filter(enabled=True).select_related("credential"))

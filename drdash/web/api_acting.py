@@ -1,7 +1,10 @@
 """The acting side of the JSON API: the same protocol as a dialog's, and the same doors before it."""
 
+from functools import partial
+
 from django.contrib.auth.models import User
 from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -70,7 +73,8 @@ class ServerActions(ApiView):
                 return Response(Refusal(changed.message, api_answers.why([changed])), status=409)
         try:
             wish = _wish(asked, seen, unproven=_unproven(request, tenant))
-            action, created = actions.request(user=user, tenant=tenant, server=found.server, wish=wish)
+            still = partial(_still, request, tenant, wish)
+            action, created = actions.request(user=user, tenant=tenant, server=found.server, wish=wish, still=still)
         except Invalid as problem:
             raise ParseError(str(problem)) from problem
         except KeyReused as problem:
@@ -100,6 +104,14 @@ def _unproven(request: Request, tenant: Tenant) -> str:
     if request.auth is not None:
         return "" if tokens.may_run_production(request.auth, tenant) else "TokenNoProduction"
     return "" if proving.proven(request._request) else "SignInAgain"
+
+
+def _still(request: Request, tenant: Tenant, wish: Wish) -> bool:
+    """Whether the token, where it came with one, was not revoked meanwhile, and has the right that it had."""
+    if not isinstance(request.auth, Token):
+        return True
+    kept = Token.objects.filter(pk=request.auth.pk).exists()
+    return kept and (bool(wish.unproven) or tokens.may_run_production(request.auth, tenant))
 
 
 def _wish(asked: NewAction, seen: Sighting | None, *, unproven: str) -> Wish:

@@ -48,7 +48,10 @@ def dialog(request: HttpRequest, uuid: str, kind: str) -> HttpResponse:
 def show(request: HttpRequest, frame: Frame, found: Found, kind: Kind, tried: Tried) -> HttpResponse:
     """The dialog as a fresh read of the cloud allows it, with what the last try held."""
     user, tenant = _user(request), frame.reach.tenants[found.estate.tenant]
-    seen = actions.preview(user=user, tenant=tenant, server=found.server, kind=kind)
+    try:
+        seen = actions.preview(user=user, tenant=tenant, server=found.server, kind=kind)
+    except Invalid as lost:
+        raise Http404(str(lost)) from lost  # it was theirs when they asked
     asked = approvals.open_one(user=user, tenant=tenant, server=found.server, kind=kind, now=timezone.now())
     seen, second = approvalcards.in_dialog(seen, asked, breaks="glass" in request.GET or tried.typed.breaks)
     context = dialogcards.context(seen, kind, tenant, tried, proven=proving.proven(request)) | second

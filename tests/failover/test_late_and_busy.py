@@ -190,7 +190,54 @@ def test_a_tenant_that_was_disarmed_while_the_cloud_was_read_sends_nothing(
         else:
             with pytest.raises(Invalid):
                 clicked.result()
+            assert (Action.objects.get().state, codes(Action.objects.get())) == (State.REFUSED, {"Changed"})
     assert simulator.posts == []
+
+
+@pytest.mark.parametrize("look", [1, 3, 4])  # at the clock: before the read is judged, and in the last word
+def test_whoever_is_locked_out_under_way_sends_nothing_and_the_row_says_so(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server, look: int
+) -> None:
+    count = iter(range(10))
+
+    def clock() -> float:
+        if next(count) == look:
+            User.objects.filter(pk=bob.pk).update(is_active=False)
+        return 0.0
+
+    with pytest.raises(Invalid):
+        request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
+    action = Action.objects.get()
+    assert (action.state, codes(action), simulator.posts) == (State.REFUSED, {"Changed"}, [])
+    assert "no access" in action.error
+
+
+def test_what_was_certainly_not_sent_is_told_even_when_time_has_made_it_unknown(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    count = iter(range(10))
+
+    def clock() -> float:
+        if next(count) == 5:  # after the claim: paused, and given up for lost
+            following.sweep(timezone.now() + timedelta(seconds=following.SEND_SECONDS + 1))
+            return 80.0
+        return 0.0
+
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
+    assert (action.state, simulator.posts) == (State.UNKNOWN, [])
+    last = Entry.objects.filter(action=action.pk).order_by("number").last()
+    assert last is not None
+    assert (last.verb.partition(" ")[2], "not sent" in last.detail) == ("told late", True)
+    assert ("not sent" in action.error, action.answered_at) == (True, None)
+
+
+def test_a_viewers_dialog_asks_the_cloud_nothing_and_takes_nobodys_place(
+    simulator: Simulator, tenant: Tenant, victor: User, server: Server
+) -> None:
+    before = len(simulator.requests)
+    looked = preview(user=victor, tenant=tenant, server=server, kind=Kind.START_TEST)
+    assert "RoleViewer" in {reason.code for reason in looked.verdict.reasons}
+    assert len(simulator.requests) == before
 
 
 @pytest.mark.parametrize("change", [{"armed": False}, {"paused": True}])

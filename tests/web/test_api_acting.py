@@ -1,6 +1,7 @@
 """A failover by the JSON API: at most one request to the cloud, and an answer that says what came of it."""
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -20,6 +21,7 @@ from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
+from drdash.web import tokens
 from tests.stack import Poll
 from tests.web.asking import Answer, Program
 from tests.web.opening import opened
@@ -92,6 +94,30 @@ def test_a_token_runs_production_only_where_an_admin_says_so(simulator: Simulato
         assert Entry.objects.filter(action=told["action"]["id"]).count() == 2
     assert simulator.posts == []
     assert Program(alice).act(server.uuid).status_code == 201  # a test asks for no such right
+
+
+@pytest.mark.parametrize("deed", [tokens.take_back, tokens.revoke])
+def test_a_token_that_loses_its_right_while_the_cloud_is_read_sends_nothing(
+    simulator: Simulator, server: Server, tenant: Tenant, alice: User, deed: Callable[..., object]
+) -> None:
+    program = Program(alice, tenant)
+
+    def act() -> Answer:
+        try:
+            return program.act(server.uuid, "start_failover_prod", confirm=server.name)
+        finally:
+            connections.close_all()
+
+    simulator.forget_requests()
+    simulator.fail("hang", method="GET", path="/servers")
+    with ThreadPoolExecutor(1) as other:
+        acted = other.submit(act)
+        assert simulator.arrived(method="GET", path="/servers")
+        deed(alice, tenant=tenant, by=alice)
+        simulator.release()
+        answer = acted.result()
+    assert (answer.status_code, simulator.posts) == (409, [])
+    assert [reason["code"] for reason in answer.json()["reasons"]] == ["Changed"]
 
 
 def test_a_stop_of_production_wants_the_right_too(
