@@ -6,6 +6,7 @@ the zone of whoever asked.
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -26,8 +27,12 @@ def of(request: HttpRequest) -> ZoneInfo:
 
 
 def words(at: datetime, zone: tzinfo) -> str:
-    """A moment in a zone, which is named: without a script nobody else says which one it is."""
-    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+    """A moment in a zone, which is named: without a script nobody else says which one it is. At the ends of the
+    calendar, where a cloud's moment may be, it stays in its own.
+    """
+    with suppress(OverflowError):
+        at = at.astimezone(zone)
+    return f"{at:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def zoned(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:

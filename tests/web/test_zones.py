@@ -1,12 +1,13 @@
 import re
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
 from drdash.audit.record import write
-from drdash.web.zones import COOKIE
+from drdash.web.zones import COOKIE, words
 
 AT = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
 
@@ -37,3 +38,8 @@ def test_times_are_written_in_the_zone_that_the_browser_says_and_in_utc_otherwis
     assert written(alice, "Asia/Tokyo") == "2026-07-02 07:30:00 JST"
     for odd in ("", "Nowhere/Town", "../../etc/passwd", "Europe", "\0", "Europe/Berlin\r\nX: y", "x" * 5000):
         assert written(alice, odd) == "2026-07-01 22:30:00 UTC"
+
+
+def test_a_time_at_the_end_of_all_time_which_a_cloud_may_tell_breaks_no_page() -> None:
+    assert words(datetime.max.replace(tzinfo=UTC), ZoneInfo("Europe/Berlin")) == "9999-12-31 23:59:59 UTC"
+    assert words(datetime.min.replace(tzinfo=UTC), ZoneInfo("America/New_York")).endswith("-01-01 00:00:00 UTC")
