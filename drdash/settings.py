@@ -197,6 +197,8 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "drdash.web.theme.theme",
+                "drdash.web.keys.keys",
+                "drdash.web.reloading.reloading",
             ]
         },
     }

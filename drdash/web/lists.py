@@ -81,9 +81,6 @@ def _results(frame: Frame, wanted: Wanted, found: list[Found]) -> dict[str, Any]
         "rows": frame.rows(now),
         "columns": columns.headings(wanted, url),
         "hides": " ".join(f"no-{name}" for name in columns.CHOOSABLE if name not in chosen),
-        "earlier": url(page=now.number - 1) if now.has_previous() else "",
-        "later": url(page=now.number + 1) if now.has_next() else "",
-        "offers": preflights.offered(frame),
         "filtered": bool(wanted.asked or wanted.q),
         "never_polled": all(estate.health.as_of is None for estate in frame.estates.values()),
         "answered": True,
@@ -105,6 +102,9 @@ def _following(
         "csv": f"{reverse('servers-csv')}{address(wanted, page=1, show=finding.PAGE).removeprefix(reverse('servers'))}",
         "count": len(found),
         "shown": now,
+        "earlier": address(wanted, page=now.number - 1) if now.has_previous() else "",
+        "later": address(wanted, page=now.number + 1) if now.has_next() else "",
+        "offers": preflights.offered(frame),
         "many": many,
         "leaving": len(state.leaving),
         "moved": moved,
@@ -117,7 +117,8 @@ def _followed(request: HttpRequest, frame: Frame, wanted: Wanted, found: list[Fo
     now = Paginator(found, wanted.show).get_page(wanted.page)
     was = shown.recall(request.headers.get("X-Have", ""))
     if was is not None and was.rows and found and now.number == wanted.page:
-        state, steps = shown.step(was, list(map(_key, now)), boot_seconds())
+        held = "X-Hand" in request.headers
+        state, steps = shown.step(was, list(map(_key, now)), boot_seconds(), held=held)
         if not steps.many:
             context = _following(frame, wanted, found, now, state, moved=steps.moved)
             return part(request, "servers/_steps.html", context | _rows(frame, found, steps))

@@ -4,11 +4,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
@@ -26,13 +28,24 @@ from drdash.web.signing_in import SIGNED_IN, WRONG, NewPassword, Throttled, told
 from drdash.web.tenants import one_kept, user_of
 
 form = require_http_methods(["GET", "HEAD", "POST"])  # Django takes a PUT for a POST
-login = form(
+_login = form(
     never_cache(
         auth.LoginView.as_view(
             template_name="people/login.html", authentication_form=Throttled, redirect_authenticated_user=True
         )
     )
 )
+
+
+@login_not_required
+def login(request: HttpRequest) -> HttpResponseBase:
+    """Sign in. A page that only asked for a part of itself was signed out meanwhile: it is told to load anew."""
+    answer = _login(request)
+    if request.headers.get("HX-Request") == "true":
+        answer.headers["HX-Refresh"] = "true"
+    return answer
+
+
 logout = require_POST(auth.LogoutView.as_view())
 
 

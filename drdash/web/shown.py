@@ -57,24 +57,27 @@ def recall(name: str) -> Shown | None:
         return _lists.get(name)
 
 
-def step(was: Shown, now: Sequence[Key], at: float) -> tuple[Shown, Steps]:
-    """What a list becomes when ``now`` is what matches, ``at`` so many seconds of the machine's clock."""
+def step(was: Shown, now: Sequence[Key], at: float, *, held: bool = False) -> tuple[Shown, Steps]:
+    """What a list becomes when ``now`` is what matches, ``at`` so many seconds of the machine's clock. While it is
+    ``held``, by a pointer or the focus, rows say that they leave, but none goes and none comes.
+    """
     matching, had = set(now), set(was.rows)
     leaving = {key: was.leaving.get(key, at) for key in was.rows if key not in matching}
-    gone = tuple(key for key, since in leaving.items() if at - since >= STAYS)
+    gone = tuple(key for key, since in leaving.items() if at - since >= STAYS and not held)
     for key in gone:
         del leaving[key]
     rows = [key for key in was.rows if key in matching or key in leaving]
     comes: list[tuple[Key, Key | None]] = []
     for before, key in zip((None, *now), now, strict=False):
-        if key not in had:
+        if key not in had and not held:
             rows.insert(rows.index(before) + 1 if before else 0, key)
             comes.append((key, before))
+    there = set(rows)
     steps = Steps(
         gone=gone,
         leaves=tuple(key for key in leaving if key not in was.leaving),
         back=tuple(key for key in was.rows if key in matching and key in was.leaving),
         comes=tuple(comes),
-        moved=[key for key in rows if key in matching] != list(now),
+        moved=[key for key in rows if key in matching] != [key for key in now if key in there],
     )
     return Shown(tuple(rows), leaving), steps

@@ -1,269 +1,285 @@
-"use strict";
-// The page's own clock, stream and dialogs. htmx swaps; this says how old things are, and keeps the stream.
-(() => {
-  const LOST_MS = 20000; // the server sends something every 15 s
-  const $ = (id) => document.getElementById(id);
-  const all = (selector) => document.querySelectorAll(selector);
-  const on = (name, listener) => document.addEventListener(name, listener);
+// The page's own clock, stream, dialogs and keys: htmx swaps the rest.
+const LOST_MS = 20000; // the server sends something every 15 s
+const { body, documentElement: page } = document;
+const $ = (id) => document.getElementById(id);
+const all = (selector) => document.querySelectorAll(selector);
+const on = (names, listener) => names.split(" ").forEach((name) => document.addEventListener(name, listener, true));
+const told = $("said").dataset;
 
-  // ---- time: the server's, by the browser's clock
-  let offset = Number(document.documentElement.dataset.now) - Date.now() || 0;
-  const now = () => Date.now() + offset;
-  const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+function say(words, name) {
+  $("said").textContent = words.replace("NAME", name);
+}
 
-  function span(ms) {
-    const s = Math.max(0, Math.round(ms / 1000));
-    if (s < 100) return `${s} s`;
-    if (s < 5400) return `${Math.round(s / 60)} min`;
-    if (s < 129600) return `${Math.round(s / 3600)} h`;
-    return `${Math.round(s / 86400)} days`;
+// ---- time: the server's, by the browser's clock, in the viewer's zone
+let offset = Number(page.dataset.now) - Date.now();
+const now = () => Date.now() + offset;
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const relative = new Intl.RelativeTimeFormat(page.lang, { style: "short", numeric: "auto" });
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+document.cookie = `drdash_zone=${exact.resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
+
+function away(at) {
+  const s = Math.round((at - now()) / 1000);
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(s) >= size * 1.5 || size === 1);
+  return relative.format(Math.round(s / size), unit);
+}
+
+function show(time) {
+  const at = Date.parse(time.dateTime);
+  let text = time.dataset.show === "age" ? away(at) : exact.format(at);
+  if (time.dataset.show === "until" && at > now()) text += ` (${away(at)})`;
+  if (time.textContent === text) return;
+  time.textContent = text;
+  time.title = `${exact.format(at)} (${time.dateTime})`;
+}
+
+const stale = new Map();
+function tick() {
+  all("time[data-show]").forEach(show);
+  document.title = ($("free") ? "● " : "") + document.title.replace("● ", "");
+  for (const { dataset: { tenant, name, asOf, staleAfter } } of all("[data-stale-after]")) {
+    const late = !(now() - Date.parse(asOf) <= staleAfter * 1000);
+    if (stale.has(tenant) && stale.get(tenant) !== late) say(late ? told.stale : told.current, name);
+    stale.set(tenant, late);
   }
-
-  function show(time) {
-    const at = Date.parse(time.dateTime);
-    if (Number.isNaN(at)) return;
-    if (!time.title) time.title = `${exact.format(at)} (${time.dateTime})`;
-    let text = exact.format(at);
-    if (time.dataset.show === "age") text = at > now() + 2000 ? `in ${span(at - now())}` : `${span(now() - at)} ago`;
-    if (time.dataset.show === "until") text = at > now() ? `${exact.format(at)} (in ${span(at - now())})` : exact.format(at);
-    if (time.textContent !== text) time.textContent = text;
+  for (const one of all("[data-tenant]")) one.classList.toggle("is-stale", stale.get(one.dataset.tenant) !== false);
+  if (document.hidden) return;
+  if (!bar.hidden && Date.now() - last > page.dataset.poll * 1000) refresh(true);
+  if (held && !inHand()) {
+    held = false;
+    refresh(false);
   }
+}
 
-  const stale = new Map();
-  function tick() {
-    all("time[data-show]").forEach(show);
-    const title = ($("free") ? "● " : "") + document.title.replace("● ", "");
-    if (document.title !== title) document.title = title;
-    for (const health of all("[data-stale-after]")) {
-      const asOf = Date.parse(health.dataset.asOf);
-      const late = !(now() - asOf <= Number(health.dataset.staleAfter) * 1000);
-      const { tenant, name } = health.dataset;
-      if (stale.has(tenant) && stale.get(tenant) !== late) say(late ? `${name}: the data is stale.` : `${name}: the data is current again.`);
-      stale.set(tenant, late);
-    }
-    for (const one of all("[data-tenant]")) one.classList.toggle("is-stale", stale.get(one.dataset.tenant) !== false);
-    const silent = heard && !document.hidden && Date.now() - heard > LOST_MS;
-    if (silent) {
-      lose();
-      current.reopen();
-    }
+// ---- the stream: one that survives its connections, as what listens to it does
+const bar = $("stream-lost");
+const names = new Set();
+let source, url, timer, worry;
+let pause = 1000;
+
+class Stream extends EventTarget {
+  addEventListener(name, listener) {
+    super.addEventListener(name, listener);
+    names.add(name);
+    source?.addEventListener(name, hear);
   }
-
-  function say(words) {
-    $("said").textContent = words;
+  close() {
+    shut();
+    worry = clearTimeout(worry);
   }
+}
+const stream = new Stream();
+stream.addEventListener("beat", ({ data }) => (offset = data * 1000 - Date.now()));
+stream.addEventListener("estate-changed", () => refresh(false));
+stream.addEventListener("resync", () => refresh(true));
+stream.addEventListener("rights-changed", () => location.reload());
 
-  // ---- the stream: one that survives its connections, so that what listens to it stays registered
-  let heard = 0;
-  let current = null;
+function hear({ type, data }) {
+  wait(LOST_MS, reopen);
+  pause = 1000;
+  worry = clearTimeout(worry);
+  if (!bar.hidden) say(told.back);
+  bar.hidden = true;
+  stream.dispatchEvent(new MessageEvent(type, { data }));
+}
 
-  const bar = $("stream-lost");
-  function lose() {
-    if (bar.hidden) say("Live updates are interrupted.");
+function open() {
+  shut();
+  wait(LOST_MS, reopen);
+  source = new EventSource(url);
+  for (const name of names) source.addEventListener(name, hear);
+  source.onerror = () => (source.readyState === EventSource.CLOSED ? reopen() : fret());
+}
+
+// A stream ends every few minutes, and its browser comes again: that alone is no loss.
+function fret() {
+  worry ||= setTimeout(() => {
+    if (bar.hidden) say(told.lost);
     bar.hidden = false;
-  }
+  }, 4000);
+}
 
-  class Stream extends EventTarget {
-    constructor(url) {
-      super();
-      this.url = url;
-      this.names = new Set();
-      this.pause = 1000;
-      this.readyState = EventSource.CONNECTING;
-      for (const name of ["beat", "resync", "estate-changed", "rights-changed"]) this.forward(name);
-      current = this;
-      // A page that came into being hidden waits until someone looks.
-      if (!document.hidden) this.open();
-    }
-    forward(name) {
-      if (this.names.has(name)) return;
-      this.names.add(name);
-      if (this.source) this.listen(name);
-    }
-    listen(name) {
-      const source = this.source;
-      source.addEventListener(name, (event) => {
-        if (source !== this.source) return;
-        this.alive();
-        this.dispatchEvent(new MessageEvent(name, { data: event.data, lastEventId: event.lastEventId }));
-      });
-    }
-    addEventListener(name, listener, options) {
-      super.addEventListener(name, listener, options);
-      this.forward(name);
-    }
-    alive() {
-      heard = Date.now();
-      this.pause = 1000;
-      if (!bar.hidden) say("Live updates are back.");
-      bar.hidden = true;
-    }
-    open() {
-      this.shut();
-      heard = Date.now();
-      const source = (this.source = new EventSource(this.url, { withCredentials: true }));
-      this.names.forEach((name) => this.listen(name));
-      source.onopen = () => {
-        this.readyState = EventSource.OPEN;
-        this.alive();
-        if (this.onopen) this.onopen();
-      };
-      source.onerror = () => {
-        this.readyState = EventSource.CONNECTING;
-        // A stream ends every few minutes, and its browser comes again: that alone is no loss.
-        clearTimeout(this.worry);
-        this.worry = setTimeout(() => source === this.source && source.readyState !== EventSource.OPEN && lose(), 4000);
-        if (source.readyState === EventSource.CLOSED) this.reopen();
-      };
-    }
-    reopen() {
-      this.shut();
-      heard = 0;
-      this.timer = setTimeout(() => document.hidden || this.open(), this.pause);
-      this.pause = Math.min(this.pause * 2, 10000);
-      clearTimeout(this.worry);
-      this.worry = setTimeout(() => this.readyState !== EventSource.OPEN && lose(), 4000);
-    }
-    shut() {
-      clearTimeout(this.timer);
-      if (this.source) this.source.close();
-      this.source = null;
-      this.readyState = EventSource.CONNECTING;
-    }
-    close() {
-      this.shut();
-      clearTimeout(this.worry);
-      this.readyState = EventSource.CLOSED;
-    }
-  }
+function reopen() {
+  shut();
+  fret();
+  wait(pause, open);
+  pause = Math.min(pause * 2, 10000);
+}
 
-  htmx.createEventSource = (url) => {
-    const stream = new Stream(url);
-    stream.addEventListener("beat", (event) => {
-      const told = Number(event.data) * 1000;
-      if (told > 0) offset = told - Date.now();
-    });
-    stream.addEventListener("estate-changed", () => refresh(false));
-    stream.addEventListener("resync", () => refresh(true));
-    stream.addEventListener("rights-changed", () => location.reload());
-    return stream;
-  };
+function shut() {
+  clearTimeout(timer);
+  source?.close();
+}
 
-  on("visibilitychange", () => {
-    if (!current) return;
-    if (document.hidden) {
-      heard = 0;
-      current.close();
-    } else {
-      tick();
-      current.open();
-      refresh(true);
-    }
-  });
+function wait(ms, then) {
+  clearTimeout(timer);
+  timer = setTimeout(then, ms);
+}
 
-  // ---- what a page counts and lists: fetched again at most once a second, and once more after the last change
-  let due = 0;
-  let whole = false;
-  let last = 0;
-  function refresh(everything) {
-    whole = whole || everything;
-    if (due) return;
-    due = setTimeout(() => {
-      due = 0;
-      last = Date.now();
-      const fully = whole;
-      whole = false;
-      for (const part of all("[data-live]")) {
-        if (part.dataset.live === "resync" && !fully) continue;
-        part.dataset.whole = fully ? "1" : "";
-        htmx.trigger(part, "refresh");
-      }
-    }, Math.max(100, last + 1000 - Date.now()));
-  }
+htmx.createEventSource = (address) => {
+  url = address;
+  // A hidden page waits until someone looks.
+  if (!document.hidden) open();
+  return stream;
+};
 
-  on("htmx:configRequest", (event) => {
-    const { elt, headers, triggeringEvent } = event.detail;
-    if (elt.dataset.beside) headers["X-Shows"] = elt.dataset.beside.split(" ").filter($).join(" ");
-    if (!triggeringEvent || triggeringEvent.type !== "refresh") return;
-    headers["X-Refresh"] = "1";
-    if (elt.dataset.have && !elt.dataset.whole) headers["X-Have"] = elt.dataset.have;
-  });
-
-  // ---- swaps
-  const opened = new Set();
-  document.addEventListener("toggle", (event) => {
-    if (event.target.id) opened[event.target.open ? "add" : "delete"](event.target.id);
-  }, true);
-
-  function settle() {
-    for (const id of opened) {
-      const one = $(id);
-      if (one && one.tagName === "DETAILS" && !one.open) one.open = true;
-    }
-    tick();
-  }
-  for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap", "htmx:sseMessage"]) on(name, settle);
-
-  // What a person asks of a list goes before what it fetches by itself.
-  let asked = 0;
-  on("htmx:beforeRequest", ({ detail: { target, elt, xhr } }) => {
-    if (target.id === "dialog-body") $("dialog-lost").hidden = $("dialog-failed").hidden = true;
-    if (target.id !== "results" || elt === target) return;
-    asked++;
-    xhr.addEventListener("loadend", () => {
-      asked--;
-      refresh(false);
-    });
-  });
-  on("htmx:beforeSwap", (event) => {
-    const { xhr, target, requestConfig } = event.detail;
-    // Signed out meanwhile: the sign-in page is no part of this one.
-    if (new URL(xhr.responseURL || location.href, location.href).pathname === "/login/") {
-      event.detail.shouldSwap = false;
-      location.reload();
-    } else if (asked && requestConfig.headers["X-Refresh"]) {
-      event.detail.shouldSwap = false;
-    } else if (target.id === "dialog-body" && xhr.getResponseHeader("X-Dialog")) {
-      event.detail.shouldSwap = true;
-      event.detail.isError = false;
-    }
-  });
-
-  // ---- dialogs
-  const dialog = $("dialog");
-  on("htmx:afterSwap", (event) => {
-    if (event.target.id !== "dialog-body" || !event.target.childElementCount) return;
-    if (!dialog.open) dialog.showModal();
-    const first = dialog.querySelector("[autofocus]");
-    if (first) first.focus({ preventScroll: true });
-    dialog.scrollTop = 0;
-  });
-  for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-    on(name, ({ detail: { target, requestConfig, xhr } }) => {
-      if (target.id !== "dialog-body") return;
-      // What was refused outright was not sent; of everything else nobody here can say.
-      const lost = requestConfig.verb === "post" && !(xhr.status >= 400 && xhr.status < 500);
-      $(lost ? "dialog-lost" : "dialog-failed").hidden = false;
-      if (!dialog.open) dialog.showModal();
-    });
-  }
-  on("drdash:done", (event) => {
-    dialog.close();
-    say(event.detail.words);
-  });
-  on("click", (event) => {
-    const target = event.target.closest("[data-close], [data-copy]");
-    if (!target) return;
-    if (target.dataset.copy) {
-      const text = document.querySelector(target.dataset.copy).textContent;
-      if (navigator.clipboard) navigator.clipboard.writeText(text).then(() => say("Copied."), () => say("It could not be copied."));
-    } else if (dialog.open) {
-      event.preventDefault();
-      dialog.close();
-    }
-  });
-  if (dialog) dialog.addEventListener("close", () => $("dialog-body").replaceChildren());
-
-  setInterval(tick, 1000);
+on("visibilitychange", () => {
+  if (document.hidden) return stream.close();
   tick();
-})();
+  open();
+  refresh(true);
+});
+// What the browser kept of a page that was left is old.
+addEventListener("pageshow", (event) => event.persisted && location.reload());
+
+// ---- what a page counts and lists: fetched at most once a second, and after the last change
+let due = 0;
+let whole = false;
+let last = Date.now();
+function refresh(everything) {
+  whole ||= everything;
+  due ||= setTimeout(() => {
+    for (const part of all(whole ? "[data-live]" : "[data-live='']")) {
+      part.dataset.whole = whole ? "1" : "";
+      htmx.trigger(part, "refresh");
+    }
+    due = 0;
+    whole = false;
+    last = Date.now();
+  }, Math.max(100, last + 1000 - Date.now()));
+}
+
+on("htmx:configRequest", ({ detail: { elt, headers, triggeringEvent } }) => {
+  if (elt.dataset.beside) headers["X-Shows"] = elt.dataset.beside.split(" ").filter($).join(" ");
+  if (inHand() && !elt.dataset.whole) headers["X-Hand"] = held = "1";
+  if (triggeringEvent?.type !== "refresh") return;
+  headers["X-Refresh"] = "1";
+  if (elt.dataset.have && !elt.dataset.whole) headers["X-Have"] = elt.dataset.have;
+});
+
+// ---- a list under a pointer or the focus: nothing goes and nothing comes there until they are elsewhere, or rest
+let moved = 0;
+let held = false;
+on("pointermove pointerdown keydown", () => (moved = Date.now()));
+const inHand = () => $("results")?.matches(":hover, :focus-within") && Date.now() - moved < 30000;
+
+// ---- swaps
+const opened = new Set();
+on("toggle", ({ target }) => {
+  if (target.id) opened[target.open ? "add" : "delete"](target.id);
+});
+
+let focused = [];
+function hold() {
+  const one = document.activeElement;
+  focused = one === body ? [] : [one.textContent];
+  for (let at = one; at; at = at.parentElement) if (at.id) focused.push(at.id);
+  return focused;
+}
+
+// What had the focus was swapped: its like gets it, or what is near.
+function restore() {
+  const [words, ...ids] = focused;
+  for (const near of ids.map($)) {
+    if (!near || document.activeElement !== body) continue;
+    const some = [...near.querySelectorAll("a, button:enabled, summary")];
+    (some.find((one) => one.textContent === words) || some[0] || near).focus({ preventScroll: true });
+  }
+}
+
+function settle({ target, detail }) {
+  if (!detail.requestConfig && target.matches(".row")) target.classList.add("changed");
+  for (const id of opened) {
+    const one = $(id);
+    if (one?.tagName === "DETAILS") one.open = true;
+  }
+  tick();
+  restore();
+}
+on("htmx:afterSwap htmx:oobAfterSwap", settle);
+on("htmx:beforeSwap htmx:sseBeforeMessage", hold);
+
+// What a person asks of a list goes before what it fetches by itself.
+let asked = 0;
+on("htmx:beforeRequest", ({ detail: { target, elt, xhr } }) => {
+  if (target.id === "dialog-body") $("dialog-lost").hidden = $("dialog-failed").hidden = true;
+  if (target.id !== "results" || elt === target) return;
+  asked++;
+  xhr.onloadend = () => {
+    asked--;
+    refresh(false);
+  };
+});
+on("htmx:beforeSwap", ({ detail }) => {
+  const { xhr, target, requestConfig } = detail;
+  if (requestConfig.headers["X-Refresh"]) {
+    detail.shouldSwap &&= !asked && !(requestConfig.headers["X-Hand"] && target.matches("#results:has(tr[sse-swap])"));
+  } else if (target.id === "dialog-body" && xhr.getResponseHeader("X-Dialog")) {
+    detail.shouldSwap = true;
+    detail.isError = false;
+  }
+});
+
+// ---- dialogs
+const dialog = $("dialog");
+let opener = [];
+function pop() {
+  if (dialog.open) return;
+  opener = hold();
+  dialog.showModal();
+}
+on("htmx:afterSwap", ({ target }) => {
+  if (target.id !== "dialog-body" || !target.childElementCount) return;
+  pop();
+  dialog.querySelector("[autofocus]")?.focus({ preventScroll: true });
+  dialog.scrollTop = 0;
+});
+on("htmx:sendError htmx:responseError htmx:timeout", ({ detail: { target, requestConfig, xhr } }) => {
+  if (target.id !== "dialog-body") return;
+  // What was refused outright was not sent; of everything else nobody here can say.
+  const lost = requestConfig.verb === "post" && !(xhr.status >= 400 && xhr.status < 500);
+  $(lost ? "dialog-lost" : "dialog-failed").hidden = false;
+  pop();
+});
+on("drdash:done", ({ detail }) => {
+  dialog.close();
+  say(detail.words);
+});
+dialog.addEventListener("close", () => {
+  $("dialog-body").replaceChildren();
+  focused = opener;
+  restore();
+});
+on("click", (event) => {
+  const { copy, close } = event.target.closest("[data-close], [data-copy]")?.dataset || {};
+  if (copy) {
+    const { textContent } = document.querySelector(copy);
+    navigator.clipboard?.writeText(textContent).then(() => say(told.copied), () => say(told.uncopied));
+  } else if (close !== undefined && dialog.open) {
+    event.preventDefault();
+    dialog.close();
+  }
+});
+
+// ---- keys: a data-key is clicked, a field focused; j and k walk along rows
+let first = "";
+on("keydown", (event) => {
+  const { key, target } = event;
+  if (key === "Escape") all(".me[open]").forEach((menu) => (menu.open = false));
+  if (!page.dataset.keys || dialog.open || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (target.closest("input:not([type=checkbox]), select, textarea")) return;
+  let goal = document.querySelector(`[data-key="${CSS.escape(first + key)}"]`);
+  first = key === "g" ? "g " : "";
+  const step = { j: 1, k: -1 }[key];
+  if (step) {
+    const rows = [...all("main tbody tr, main .lines li")];
+    goal = rows[rows.findIndex((row) => row.contains(document.activeElement)) + step]?.querySelector("a");
+  }
+  if (!goal) return;
+  event.preventDefault();
+  if (goal.href && !step) goal.click();
+  else goal.focus();
+});
+
+setInterval(tick, 1000);
+tick();

@@ -141,3 +141,7 @@ def test_what_differs_in_tone_differs_in_shape() -> None:
             tones.setdefault(look.icon, set()).add(look.tone)
     assert {icon: found for icon, found in tones.items() if len(found) > 1} == {"moving": {"moving", "prod"}}
     assert len(set(drawn().values())) == len(drawn())
+
+
+def test_the_script_stays_small() -> None:
+    assert (Path(settings.BASE_DIR) / "static" / "drdash" / "drdash.js").stat().st_size < 10_000

@@ -50,3 +50,12 @@ def test_of_too_many_lists_the_oldest_are_forgotten() -> None:
     for name in ("first", "second", "third"):
         shown.remember(name, half)
     assert [shown.recall(name) is None for name in ("first", "second", "third")] == [True, True, False]
+
+
+def test_in_someones_hand_a_list_says_what_leaves_and_lets_nothing_go_or_come() -> None:
+    state, steps = step(Shown(keys("abc")), keys("0ac"), 10, held=True)
+    assert (text(state.rows), text(steps.leaves), steps.comes) == ("abc", "b", ())
+    state, steps = step(state, keys("0ac"), 10 + STAYS, held=True)
+    assert (text(state.rows), steps) == ("abc", NOTHING)
+    state, steps = step(state, keys("0ac"), 11 + STAYS)
+    assert (text(state.rows), text(steps.gone), len(steps.comes)) == ("0ac", "b", 1)

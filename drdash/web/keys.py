@@ -1,0 +1,57 @@
+"""What can be done with a single key; each does no more than a link or a field of the page. Who speaks to the computer
+or rests on its keys switches them off: a cookie of the browser keeps that.
+"""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from drdash.web.frame import frame_of, page, unkept, wants_part
+
+COOKIE = "drdash_keys"
+OFF = "off"
+KEYS = (
+    ("/", "To the search for a server"),
+    ("j", "To the next row"),
+    ("k", "To the row before"),
+    ("Enter", "Open what has the focus"),
+    ("Esc", "Close the dialog or the menu; nothing is sent"),
+    ("g o", "Overview"),
+    ("g i", "Sites"),
+    ("g s", "Servers"),
+    ("g a", "Actions"),
+    ("g p", "Approvals, where there are any"),
+    ("g u", "Audit"),
+    ("g t", "Tenants, for those who keep them"),
+    ("?", "This list"),
+)
+_YEAR = 365 * 24 * 3600
+
+
+def on(request: HttpRequest) -> bool:
+    """Whether single keys do something for whoever asks."""
+    return request.COOKIES.get(COOKIE) != OFF
+
+
+def keys(request: HttpRequest) -> dict[str, object]:
+    """For every template: whether the keys are on."""
+    return {"keys_on": on(request)}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def shown(request: HttpRequest) -> HttpResponse:
+    """The list of keys, as a page or as a dialog, and the switch."""
+    if request.method == "POST":
+        answer = redirect("keys")
+        if request.POST.get("keys") == OFF:
+            answer.set_cookie(
+                COOKIE, OFF, max_age=_YEAR, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+            )
+        else:
+            answer.delete_cookie(COOKIE, samesite="Lax")
+        return answer
+    listed = [(keys.split(), words) for keys, words in KEYS]
+    if wants_part(request, "dialog-body"):
+        return unkept(render(request, "keys/_keys.html", {"listed": listed, "part": True}))
+    return page(request, "keys/page.html", {"listed": listed}, frame=frame_of(request))

@@ -1,0 +1,60 @@
+"""What changes while someone is at it: the focus stays, a dialog stays, a row says that it goes before it goes."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import POLL_SECONDS, House, SignIn
+from tests.e2e.test_people import SOON
+
+
+def test_nothing_is_taken_from_under_a_pointer_or_a_focus_and_without_a_stream_the_page_asks(
+    person: SignIn, house: House
+) -> None:
+    operator, viewer, blocked = person("operator"), person("viewer"), person("viewer", troubled=True)
+    blocked.page.route("**/events/**", lambda route: route.abort())
+    without = blocked.open("/servers/?type=RECOVERY")
+    # It asks at the pace of the polls: here faster, so that nobody waits.
+    without.evaluate("document.documentElement.dataset.poll = 1")
+
+    page = operator.open("/servers/?type=RECOVERY&status=STAND_BY&blocked=false")
+    button = page.locator("tr.row button.test:enabled").first
+    row = page.locator("tr.row").filter(has=button)
+    key = str(button.get_attribute("id")).removeprefix("row-start_failover_test-")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+    listing = viewer.open("/servers/?type=RECOVERY&sort=-name")
+    leaving = str(listing.locator(f"tr.row:not([id='server-row-{key}'])").first.get_attribute("id"))
+    goes = listing.locator(f"[id='{leaving}']")
+    goes.locator("th a").focus()
+    under = listing.locator("tr.row").nth(4)
+    under.hover()
+    place = under.evaluate("row => [row.id, row.getBoundingClientRect().top]")
+
+    house.cloud("world", server=leaving.removeprefix("server-row-"), set={"type": "PRIMARY"})
+    house.cloud("world", server=key, set={"description": "Changed under the dialog"})
+
+    expect(goes).to_contain_text("No longer matches", timeout=SOON)
+    assert listing.evaluate("document.activeElement.closest('tr').id") == leaving
+    assert listing.evaluate("id => document.getElementById(id).matches(':hover')", place[0])
+    listing.locator("#q").focus()
+    listing.mouse.move(0, 0)
+    expect(goes).to_have_count(0, timeout=SOON)
+
+    row = page.locator(f"[id='server-row-{key}']")
+    expect(row).to_contain_text("Changed under the dialog", timeout=SOON)
+    expect(row).to_have_class(re.compile("changed"))
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert page.evaluate("document.activeElement.id") == f"row-start_failover_test-{key}"
+
+    expect(without.locator("#stream-lost")).to_contain_text(f"asks for itself every {POLL_SECONDS} s")
+    expect(without.locator(f"[id='server-row-{key}']")).to_contain_text("Changed under the dialog", timeout=SOON)
+    expect(without.locator(".health")).not_to_have_class(re.compile("is-stale"))
+    house.cloud("world", server=leaving.removeprefix("server-row-"), set={"type": "RECOVERY"})
+    assert operator.stayed()
+    assert viewer.stayed()
+    assert blocked.stayed()
