@@ -162,8 +162,8 @@ def _fresh(frame: Frame, now: datetime) -> dict[str, Any]:
         pk: rows.health(tenant, frame.estates[pk], stale=frame.stale[pk], pauses=pauses) for pk, tenant in shown.items()
     }
     alike = freshness.groups(shown, frame.estates, now) if len(shown) >= freshness.MANY else ()
-    groups = [(group, [healths[pk] for pk in group.tenants]) for group in alike]
-    return {"healths": list(healths.values()), "groups": groups, "fresh": digest(alike) if alike else ""}
+    fleet = [(group, [healths[pk] for pk in group.tenants]) for group in alike]
+    return {"healths": list(healths.values()), "fleet": fleet, "fresh": digest(alike) if alike else ""}
 
 
 def _announced(request: HttpRequest, frame: Frame, now: datetime) -> dict[str, Any]:

@@ -13,7 +13,8 @@ LINK = re.compile(r'(?:href|action|hx-get)="(/[^"]*)"')
 # Parts of pages and files, what is only sent, and where only another answer leads to.
 NO_PAGES = {
     *("announcements", "bells", "jump", "login", "recovery_points", "server_shift", "new-batch"),
-    *("healthz", "readyz", "picture", "audit-export", "connect-consent", "connect-return"),
+    *("freshness", "healthz", "readyz", "picture", "connect-consent", "connect-return"),
+    *("audit-export", "servers-csv", "sites-csv", "view-change", "view-save"),
     *("theme", "styleguide", "logout", "bell-forget", "approval-ask", "approval-do", "batch-do", "token-revoke"),
     *("tenant-do", "tenant-token", "acting-none", "forget"),
 }
