@@ -174,7 +174,7 @@ def test_an_answer_that_is_not_definite_is_unknown_and_never_sent_again(
 ) -> None:
     simulator.fail(fault, method="POST", path=":start_failover_test")  # type: ignore[arg-type]
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
-    assert action.state == State.UNKNOWN
+    assert (action.state, action.finished_at) == (State.UNKNOWN, None)
     assert len(simulator.posts) == 1
 
 
@@ -331,8 +331,9 @@ def test_a_sighting_is_sealed_to_its_person_server_and_action_and_grows_too_old(
         unseal(sealed[:-2] + "xx", user=bob.pk, kind=Kind.START_TEST, server=server.key)
     later = time.time() + VALID_SECONDS + 1
     monkeypatch.setattr(time, "time", lambda: later)
-    with pytest.raises(Expired):
+    with pytest.raises(Expired, match=r"^Nothing was sent: the dialog was older than 120 s") as expired:
         unseal(sealed, user=bob.pk, kind=Kind.START_TEST, server=server.key)
+    assert expired.value.seen is not None  # so that what changed since can be told
 
 
 def test_a_membership_that_ended_ends_the_right_to_act(
