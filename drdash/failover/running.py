@@ -41,6 +41,10 @@ Now = Callable[[], datetime]
 _ending = Event()
 
 
+class _NothingAtHand(Exception):
+    """Redis is away, and this process has not seen the servers before."""
+
+
 def start(batch: Batch, *, by: User, now: datetime) -> Thread:
     """Go on with the batch in a thread of its own, which is returned. Raises batches.NotDone."""
     if _ending.is_set():
@@ -101,6 +105,11 @@ def step(batch: Batch, runner: str, *, now: Now) -> float | None:
     except TooMany:
         batches.give_back(item)
         return BUSY_SECONDS
+    except _NothingAtHand:
+        batches.give_back(item)
+        why = "What was last seen of the servers is not at hand just now. Go on when the pages show it again."
+        batches.hold(batch, runner=runner, why=why, now=now())
+        return None
     if batches.finish(batch, runner=runner, now=now()):
         return None
     if why := _asked_to_wait(item, now()) or _unclear(batch):
@@ -111,6 +120,8 @@ def step(batch: Batch, runner: str, *, now: Now) -> float | None:
 
 def _send(batch: Batch, item: Item, asked: float) -> None:
     known = replica().estates([item.tenant_id])[item.tenant_id].servers.get(item.server_uuid)
+    if known is None and not replica().reachable:
+        raise _NothingAtHand
     if known is None:
         batches.leave_out(item, "The server is not known here any more.")
         return

@@ -20,6 +20,8 @@ from django.utils import timezone
 from drdash.audit.models import Entry
 from drdash.clock import boot_seconds
 from drdash.cloud.records import RecoveryPoint
+from drdash.estate.replica import replica
+from drdash.estate.store import store
 from drdash.failover import actions, batches, running, senders
 from drdash.failover.batches import NotDone, Stage
 from drdash.failover.guard import Kind
@@ -36,6 +38,7 @@ from drdash.tenants.roles import Role
 from tests.failover.test_preflight import named
 from tests.failover.test_unwritable import read_only
 
+NOWHERE = "redis://127.0.0.1:1/0"
 FIVE = ("ams-crm-01", "ams-erp-01", "ams-git-01", "ams-git-02", "ber-web-01")
 START = ":start_failover_test"
 # A process of this host that has ended: no process was ever 2**22 + 1.
@@ -494,6 +497,18 @@ def test_a_runner_that_was_paused_after_its_turn_until_it_was_given_up_sends_not
     assert (batch.state, batch.why) == (Batch.State.PAUSED, "Its sender went silent.")
     running._send(batch, item, asked)  # it wakes
     assert (posted(simulator), Action.objects.get().state) == ([], State.EXPIRED)
+
+
+def test_with_nothing_at_hand_of_the_servers_it_waits_for_its_owner_and_leaves_nothing_out(
+    simulator: Simulator, tenant: Tenant, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, redis = confirmed(bob, planned(bob, tenant, *FIVE[:2])), settings.REDIS_URL
+    for url, state, sent in ((NOWHERE, Batch.State.PAUSED, 0), (redis, Batch.State.DONE, 2)):
+        monkeypatch.setattr(settings, "REDIS_URL", url)
+        replica.cache_clear()  # drdash was started anew
+        store.cache_clear()
+        run(batch)
+        assert (batch.state, len(simulator.posts)) == (state, sent)
 
 
 def test_even_an_item_whose_turn_comes_twice_is_posted_once(simulator: Simulator, tenant: Tenant, bob: User) -> None:
