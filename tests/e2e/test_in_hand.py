@@ -33,8 +33,9 @@ def test_nothing_is_taken_from_under_a_pointer_or_a_focus_and_without_a_stream_t
     under.hover()
     place = under.evaluate("row => [row.id, row.getBoundingClientRect().top]")
 
-    house.cloud("world", server=leaving.removeprefix("server-row-"), set={"type": "PRIMARY"})
-    house.cloud("world", server=key, set={"description": "Changed under the dialog"})
+    with listing.expect_request(lambda one: "x-hand" in one.headers):
+        house.cloud("world", server=leaving.removeprefix("server-row-"), set={"type": "PRIMARY"})
+        house.cloud("world", server=key, set={"description": "Changed under the dialog"})
 
     expect(goes).to_contain_text("No longer matches", timeout=SOON)
     assert listing.evaluate("document.activeElement.closest('tr').id") == leaving
