@@ -274,6 +274,25 @@ def test_a_stop_shown_as_production_is_one_of_a_test_when_a_test_runs_by_now(
     assert (stop.state, stop.production) == (State.ACCEPTED, False)
 
 
+def test_a_name_that_is_no_longer_the_servers_confirms_nothing(
+    simulator: Simulator, tenant: Tenant, alice: User, server: Server
+) -> None:
+    simulator.force_server(server.uuid, set={"name": "renamed"})
+    refused, _ = request(user=alice, tenant=tenant, server=server, wish=wish(Kind.START_PROD, confirm=server.name))
+    assert (refused.state, codes(refused), simulator.posts) == (State.REFUSED, {"NotConfirmed"}, [])
+
+
+def test_who_is_not_proven_does_not_stop_what_turns_out_to_be_production(
+    simulator: Simulator, tenant: Tenant, alice: User, server: Server
+) -> None:
+    request(user=alice, tenant=tenant, server=server, wish=wish(Kind.START_PROD, confirm=server.name))
+    simulator.advance(600)
+    was = msgspec.structs.replace(server, status=ServerStatus.FAILOVER_TEST)
+    asked = {"confirm": server.name, "acknowledge": frozenset({"ProductionStop"})}
+    stop, _ = request(user=alice, tenant=tenant, server=was, wish=wish(Kind.STOP, unproven="SignInAgain", **asked))
+    assert (stop.state, codes(stop), len(simulator.posts)) == (State.REFUSED, {"SignInAgain", "ProductionStop"}, 1)
+
+
 def test_a_stop_shown_as_a_test_is_refused_when_production_runs_by_now(
     simulator: Simulator, tenant: Tenant, alice: User, server: Server, polled: Poll
 ) -> None:

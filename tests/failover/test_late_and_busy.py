@@ -25,6 +25,7 @@ from drdash.failover import following
 from drdash.failover.actions import AT_ONCE, Invalid, TooMany, Wish, _looks, _slots, preview, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
+from drdash.failover.reasons import Mark
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import KeptToken, Membership, Tenant
 from drdash.tenants.roles import Role
@@ -254,6 +255,7 @@ def test_a_tenant_that_was_disarmed_after_the_read_sends_nothing_either(
 
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
     assert (action.state, simulator.posts) == (State.REFUSED, [])
+    assert {reason["mark"] for reason in action.reasons} == {Mark.BLOCK}
 
 
 def test_a_paused_tenant_is_not_read_for_a_click_either(
