@@ -14,17 +14,18 @@ LINK = re.compile(r'(?:href|action|hx-get)="(/[^"]*)"')
 NO_PAGES = {
     *("announcements", "bells", "jump", "login", "recovery_points", "server_shift", "new-batch"),
     *("freshness", "healthz", "readyz", "picture", "connect-consent", "connect-return"),
-    *("audit-export", "servers-csv", "sites-csv", "view-change", "view-save"),
+    *("audit-export", "servers-csv", "sites-csv", "stay", "view-change", "view-save"),
     *("theme", "styleguide", "logout", "bell-forget", "approval-ask", "approval-do", "batch-do", "token-revoke"),
-    *("tenant-do", "tenant-token", "acting-none", "forget"),
+    *("tenant-do", "tenant-token", "acting-none", "close", "forget"),
 }
 WAYS = ("client", "partner", "sign-in", "password", "assertion")
 KINDS = ("start_failover_test", "start_failover_prod", "stop_failover")
 
 
-def addresses(page: Page, root: str) -> dict[str, str]:
-    """The address of one page of each kind, by name, as the person who is signed in may see them."""
-    named = ["/", "/approvals/", "/nowhere/", "/password/again/"]
+def addresses(page: Page, root: str, *more: str) -> dict[str, str]:
+    """The address of one page of each kind, by name, as the person who is signed in may see them; and of some ``more``,
+    which lead on to what others of their kind do not."""
+    named = [*more, "/", "/approvals/", "/nowhere/", "/password/again/"]
     starts = [path for name, path in dialogs(page, root).items() if "start" in name and "blocked" not in name]
     ways = [f"/tenants/connect/?by={way}" for way in WAYS]
     todo = [*named, *starts[:1], *ways]
