@@ -96,7 +96,9 @@ def test_a_tenant_that_failed_before_holds_its_thread_for_seconds_only(
         monkeypatch.setattr(polling, "KNOCK_SECONDS", 0.2)
         simulator.fail("hang", method="GET", times=None)
         installation.run(16)
-        assert "was not there after 0.2 s" in (installation.health(tenant.pk).error or "")
+        # The socket's own time-out and the deadline of the call end at the same moment.
+        told = installation.health(tenant.pk).error or ""
+        assert "was not there after 0.2 s" in told or "it did not answer in time" in told
         simulator.clear_faults()
         installation.run(31)
         assert installation.health(tenant.pk).error is None

@@ -39,8 +39,8 @@ FAULTS = (
 )  # fmt: skip
 PATHS = ("", "/dr/v2/servers", "/dr/v2/sites", "/idp/token")
 ROW = re.compile(r'<tr id="server-row-([^"]+)" class="([^"]+)".*?</tr>', re.DOTALL)
-ISSUES = re.compile(r'data-label="Issues"><span class="look (\w+)"')
-STATUS = re.compile(r'data-label="Status">.*?<span class="look (\w+)"', re.DOTALL)
+ISSUES = re.compile(r'data-label="Issues"[^>]*><span class="look (\w+)"')
+STATUS = re.compile(r'data-label="Status"[^>]*>.*?<span class="look (\w+)"', re.DOTALL)
 COMPARED = ("status", "_issues", "name", "vm")
 KNOWN = {str(status) for status in ServerStatus}
 
