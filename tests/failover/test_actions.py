@@ -151,7 +151,7 @@ def test_a_refusal_is_told_in_the_clouds_own_words(
 ) -> None:
     simulator.fail("404", method="POST", path=":start_failover_test")
     refused, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
-    assert refused.error.startswith("The cloud refused it (404 EntityNotFound): ")
+    assert refused.error.startswith("The cloud refused it (404 EntityNotFound): Deployment ")
     assert (refused.finished_at is not None, refused.answered_at is not None) == (True, True)
 
 

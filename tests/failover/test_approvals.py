@@ -158,6 +158,24 @@ def test_one_asks_another_gives_and_it_lets_one_action_go(cast: Cast) -> None:
     assert "start_failover_prod of web-1, recovery point archive_id a-1, backup_id b-1, vault_id v-1." in asked.detail
 
 
+def test_what_one_asked_for_is_open_until_its_time_is_over(cast: Cast) -> None:
+    asked = cast.ask()
+    mine: dict[str, Any] = {
+        "user": cast.alice,
+        "tenant": cast.tenant,
+        "server": a_server(),
+        "kind": Kind.START_PROD,
+    }
+    assert approvals.open_one(**mine, now=timezone.now()) == asked
+    assert approvals.open_one(**{**mine, "user": cast.dora}, now=timezone.now()) is None
+    assert approvals.open_one(**mine, now=asked.expires_at + timedelta(seconds=1)) is None
+
+
+def test_issues_are_named_with_how_bad_they_are_each_once() -> None:
+    issues = [("VPNDown", "WARNING", "a"), ("VPNDown", "WARNING", "b"), ("", "ERROR", ""), ("Odd", "", "")]
+    assert consents.issue_words(issues) == ["Odd (of no severity)", "VPNDown (warning)", "an unnamed issue (error)"]
+
+
 def test_it_is_used_once(cast: Cast) -> None:
     approval = cast.given()
     assert approvals.take(approval.pk, cast.action())

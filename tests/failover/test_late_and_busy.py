@@ -136,6 +136,7 @@ def test_without_a_connection_nothing_was_claimed_and_it_was_not_sent(
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
     assert (action.state, action.sent_at, action.status) == (State.NOT_SENT, None, None)
     assert "There is no connection" in action.error
+    assert action.finished_at is not None
 
 
 def test_a_token_that_cannot_be_had_after_the_read_is_asked_for_before_the_claim(
