@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from drdash.web.help import help_of
+from drdash.web.said import said as said_text
 from drdash.web.wording import STATE, Look, look_of, rel_words
 
 register = template.Library()
@@ -133,6 +134,12 @@ def rel(value: str) -> str:
 def help_with(code: str, of: str, number: int) -> dict[str, Any]:
     """What an issue's code means and who can clear it, to be opened; ``of`` and ``number`` tell it from its like."""
     return {"help": help_of(code), "id": f"help-{of}-{number}"}
+
+
+@register.filter
+def said(text: str) -> str:
+    """A sentence that was made or stored in English, in the reader's language."""
+    return said_text(text)
 
 
 @register.filter

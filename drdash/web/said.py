@@ -1,0 +1,91 @@
+"""The program's own sentences in the reader's language: what is made, stored and told by the API is English, and the
+pages say it. A sentence that was stored with its values is recognised by the msgid that it was made of.
+"""
+
+import re
+from functools import cache, lru_cache
+from re import Pattern
+
+import msgspec
+from django.utils.translation import get_language, gettext, trans_real
+
+# A msgid with fewer letters of its own might be taken for what somebody else wrote.
+FEWEST_LETTERS = 8
+
+ENDS = (".", "!", "?")
+
+_VALUE = re.compile(r"%\((\w+)\)[sd]")
+_ENDS = re.compile(r"(?<=[.!?]) ")
+
+
+class _Form(msgspec.Struct, frozen=True):
+    """A msgid with values: how a sentence made of it looks."""
+
+    msgid: str
+    pattern: Pattern[str]
+
+
+def said(text: str) -> str:
+    """An own sentence, or several side by side, as the reader says it; any other text as it came."""
+    language = get_language() or "en"
+    return text if not text or language.startswith("en") else _said(text, language)
+
+
+@lru_cache(maxsize=4096)
+def _said(text: str, language: str) -> str:
+    if (whole := _one(text, language)) is not None:
+        return whole
+    told, rest = "", _ENDS.split(text)
+    while rest:
+        for count in range(len(rest), 0, -1):
+            known = _one(" ".join(rest[:count]), language)
+            if known is not None or count == 1:
+                gap = "" if not told or told.endswith("。") else " "
+                told, rest = f"{told}{gap}{rest[0] if known is None else known}", rest[count:]
+                break
+    return told
+
+
+def _one(text: str, language: str) -> str | None:
+    """One msgid, or None where it is none."""
+    if (word := gettext(text)) != text:
+        return word
+    for form in _forms(language):
+        found = form.pattern.fullmatch(text)
+        if found and not any(_broken_off(value) for value in found.groups()):
+            return gettext(form.msgid) % {name: _value(value, language) for name, value in found.groupdict().items()}
+    return None
+
+
+def _value(value: str, language: str) -> str:
+    """What a sentence was filled with: another sentence in turn, a name as it is."""
+    return _said(value, language) if value.endswith(ENDS) else value
+
+
+def _broken_off(value: str) -> bool:
+    """Whether it runs from one sentence into the next and ends there: then it was no value, but text in between."""
+    return _ENDS.search(value) is not None and not value.endswith(ENDS)
+
+
+@cache
+def _forms(language: str) -> list[_Form]:
+    """Every msgid with values, those with the most words of their own first."""
+    found = []
+    for msgid, word in trans_real.translation(language)._catalog.items():  # type: ignore[attr-defined]
+        if isinstance(msgid, str) and word and _VALUE.search(msgid):
+            pieces = _VALUE.split(msgid)
+            if sum(letter.isalpha() for piece in pieces[::2] for letter in piece) >= FEWEST_LETTERS:
+                found.append((sum(map(len, pieces[::2])), _Form(msgid, _pattern(pieces))))
+    return [form for _, form in sorted(found, key=lambda one: -one[0])]
+
+
+def _pattern(pieces: list[str]) -> Pattern[str]:
+    names: set[str] = set()
+    made = ""
+    for place, piece in enumerate(pieces):
+        if place % 2 == 0:
+            made += re.escape(piece.replace("%%", "%"))
+        else:
+            made += f"(?P={piece})" if piece in names else f"(?P<{piece}>.*?)"
+            names.add(piece)
+    return re.compile(made, re.DOTALL)
