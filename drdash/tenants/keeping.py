@@ -1,5 +1,7 @@
 """What becomes of a tenant once it is watched: paused, armed, taken off; and its credentials, replaced or apart."""
 
+from collections.abc import Callable
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -66,15 +68,19 @@ def ask_one_person(tenant: Tenant, *, by: User | None) -> None:
     _set(tenant, by, "asks for one person", two_persons=False)
 
 
-def take_off(tenant: Tenant, *, by: User | None) -> None:
+def take_off(tenant: Tenant, *, by: User | None, held: Callable[[], str] = str) -> None:
     """Watch it no more: its memberships go, its tokens, and the secrets that no other tenant needs. Its row and its
-    audit stay; its name is free. What is stored of its estate is dropped by the caller. Raises access.Denied.
+    audit stay; its name is free. What is stored of its estate is dropped by the caller. Raises access.Denied, and
+    Refusal when it is ``held``: that says why not, and is asked when nothing can be sent there any more.
     """
     access.must_keep(by)
     at = timezone.now()
-    with transaction.atomic():
+    # What is about to be sent is claimed in such a transaction too: before this one, and is seen, or never.
+    with record.writing():
         if not Tenant.objects.filter(pk=tenant.pk, removed_at=None).update(enabled=False, removed_at=at, acting=None):
             return
+        if why_not := held():
+            raise Refusal(why_not)
         Membership.objects.filter(tenant=tenant).delete()
         used = [one for one in (tenant.credential, tenant.acting) if one is not None]
         for credential in used:

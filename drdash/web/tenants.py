@@ -132,32 +132,41 @@ def take_off(request: HttpRequest, pk: int) -> HttpResponse:
     one = one_kept(request, frame.reach, pk)
     if one.removed_at:
         return redirect("tenant", pk)
-    typed = request.POST.get("confirm", "")
-    named = typed.strip() == one.name.strip()
-    # Nobody could close them any more, and their servers would stay barred, also for whoever connects it again.
-    left = Action.objects.filter(tenant=one, state__in=OPEN).count()
-    if request.method == "POST" and named and not left:
-        keeping.take_off(one, by=user_of(request))
-        messages.success(request, f"{one.name} is taken off. What was done with it is kept below.")
+    typed, problem = request.POST.get("confirm", ""), ""
+    if request.method == "POST":
         try:
-            store().drop(pk)
-        except StoreAway:
-            messages.warning(request, "Redis does not answer, so what was last read of it is still there.")
-        return redirect("tenant", pk)
-    problem = "" if request.method != "POST" else STILL_OPEN if named else "That is not the tenant's name."
+            return _taken_off(request, one, typed)
+        except Refusal as refusal:
+            problem = f"{refusal} Nothing was taken off."
     used = {one.credential, *([one.acting] if one.acting else [])}
     shared = {credential for credential in used if keeping.others_with(credential, one)}
     estate = replica().estates([pk])[pk]
     context = {
         "tenant": one,
         "typed": typed,
-        "problem": f"{problem} Nothing was taken off." if problem else "",
+        "problem": problem,
         "people": one.memberships.count(),
         "shared": sorted(credential.name for credential in shared),
         "last_of": sorted(credential.name for credential in used - shared),
         "running": sum(seen.record.status in TESTS | PRODUCTION for seen in estate.servers.values()),
     }
     return page(request, "tenants/take_off.html", context, frame=frame, status=422 if problem else 200)
+
+
+def _taken_off(request: HttpRequest, one: Tenant, typed: str) -> HttpResponse:
+    def held() -> str:
+        # Nobody could close them any more, and their servers would stay barred, also for whoever connects it again.
+        return STILL_OPEN if Action.objects.filter(tenant=one, state__in=OPEN).exists() else ""
+
+    if typed.strip() != one.name.strip():
+        raise Refusal("That is not the tenant's name.")
+    keeping.take_off(one, by=user_of(request), held=held)
+    messages.success(request, f"{one.name} is taken off. What was done with it is kept below.")
+    try:
+        store().drop(one.pk)
+    except StoreAway:
+        messages.warning(request, "Redis does not answer, so what was last read of it is still there.")
+    return redirect("tenant", one.pk)
 
 
 def kept(request: HttpRequest, reach: Reach) -> list[Tenant]:

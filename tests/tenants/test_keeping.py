@@ -1,10 +1,12 @@
 """What becomes of a tenant: paused, armed, taken off, by whom, and what the audit keeps of it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from drdash.audit.models import Entry
@@ -148,6 +150,29 @@ def test_taking_off_leaves_the_row_and_the_audit_and_nothing_else(
     ).tenant
     assert (again.uuid, again.name) == (tenant.uuid, tenant.name)
     assert again.pk != tenant.pk
+
+
+def test_what_holds_a_tenant_is_asked_when_nothing_more_can_be_sent_there(tenant: Tenant, root: User) -> None:
+    seen: list[bool] = []
+
+    def held() -> str:
+        seen.append(Tenant.objects.get(pk=tenant.pk).enabled)
+        with ThreadPoolExecutor(1) as elsewhere:
+            seen.append(elsewhere.submit(enabled_to_others).result())
+        return "It runs."
+
+    def enabled_to_others() -> bool:
+        try:
+            return Tenant.objects.get(pk=tenant.pk).enabled
+        finally:
+            connection.close()
+
+    with pytest.raises(Refusal, match="It runs"):
+        keeping.take_off(tenant, by=root, held=held)
+    assert seen == [False, True]
+    tenant.refresh_from_db()
+    assert (tenant.enabled, tenant.removed_at, verbs(tenant)) == (True, None, [])
+    assert Membership.objects.exists()
 
 
 def test_what_others_need_stays_until_the_last_is_taken_off(
