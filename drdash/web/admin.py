@@ -91,7 +91,11 @@ class PersonAdmin(Audited, PeopleAdmin):
     actions = ("revoke_tokens",)
 
     def user_change_password(self, request: HttpRequest, *args: Any, **more: Any) -> HttpResponse:
-        return _password_first(request) or super().user_change_password(request, *args, **more)
+        if asked := _password_first(request):
+            return asked
+        # The one form of Django's admin that it saves outside of a transaction.
+        with record.writing():
+            return super().user_change_password(request, *args, **more)
 
     def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> Any:
         if isinstance(obj, User) and "password" in str(message).lower() and tokens.held_by(obj):

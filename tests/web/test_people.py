@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -135,6 +136,24 @@ def test_whoever_keeps_people_types_the_password_once_the_sign_in_is_old(tenant:
     assert client.post(path, new).headers["Location"] == f"/admin/auth/user/{root.pk}/change/"
     root.refresh_from_db()
     assert root.check_password("another long one 17")
+
+
+def test_no_password_is_changed_that_the_audit_cannot_take(alice: User) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(User.objects.create_superuser("root"))
+    new = {"password1": "another long one 17", "password2": "another long one 17", "usable_password": "true"}
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TRIGGER full BEFORE INSERT ON audit_entry BEGIN SELECT RAISE(ABORT, 'full'); END")
+        try:
+            answer = client.post(f"/admin/auth/user/{alice.pk}/password/", new)
+        finally:
+            cursor.execute("DROP TRIGGER full")
+    alice.refresh_from_db()
+    assert (answer.status_code, alice.check_password(PASSWORD)) == (503, True)
+    assert client.post(f"/admin/auth/user/{alice.pk}/password/", new).status_code == 302
+    assert "changed user" in verbs()
+    alice.refresh_from_db()
+    assert alice.check_password("another long one 17")
 
 
 @pytest.mark.parametrize("place", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
