@@ -128,10 +128,8 @@ SESSION_COOKIE_NAME = "drdash_session"
 CSRF_COOKIE_NAME = "drdash_csrf"
 CSRF_COOKIE_HTTPONLY = True  # pages carry the token in hx-headers
 if HTTPS:
-    # TLS ends at a proxy, which must set this header itself.
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
-# Whose X-Forwarded-For tells the client's address, by which sign-ins are throttled.
+# TLS ends at a proxy. Whose X-Forwarded-Proto is believed, and whose X-Forwarded-For, by which sign-ins are throttled.
 TRUSTED_PROXIES = addresses("DRDASH_TRUSTED_PROXIES", "127.0.0.1")
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_REFERRER_POLICY = "same-origin"
@@ -171,6 +169,7 @@ INSTALLED_APPS = [
     "drdash.failover",
 ]
 MIDDLEWARE = [
+    "drdash.web.proxied.proxied",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
