@@ -29,6 +29,7 @@ from drdash.failover.guard import Kind, Verdict
 from drdash.failover.models import Action, Approval, Consent
 from drdash.failover.reasons import Mark
 from drdash.failover.sighting import Sighting
+from drdash.failover.wish import Invalid, Wish, check
 from drdash.tenants import access
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
@@ -99,6 +100,10 @@ def ask(
     why, wanted = " ".join(why.split()), msgspec.to_builtins(point)
     if not lacks_only_approval(verdict):
         raise NotApproved("More than a second person's word stands against it now, or none is needed. Look again.")
+    try:
+        check(Wish(kind=kind, key="asked", recovery_point=point), server)
+    except Invalid as never:
+        raise NotApproved(f"It could not go with any approval. {never}") from never
     if len(why) < SHORTEST:
         raise NotApproved(f"Write why, in {SHORTEST} characters at least: the second person goes by it.")
     with writing():

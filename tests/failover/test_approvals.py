@@ -497,6 +497,14 @@ def test_words_are_asked_for(cast: Cast, why: str) -> None:
     assert state(approval) == Consent.ASKED
 
 
+def test_what_no_action_could_name_is_not_asked_for(cast: Cast) -> None:
+    with pytest.raises(NotApproved, match="longer than the 100 characters"):
+        cast.ask(server=msgspec.structs.replace(a_server(), uuid="s" * 101))
+    with pytest.raises(NotApproved, match="all three ids"):
+        cast.ask(point=RecoveryPoint(backup_id="b-1", archive_id="", vault_id="v-1"))
+    assert not Approval.objects.exists()
+
+
 def test_nobody_waits_for_an_answer_for_ever(cast: Cast) -> None:
     asked_at = timezone.now()
     in_time, late = cast.ask(asked_at), cast.ask(asked_at, server=a_server(uuid="other"))
