@@ -15,7 +15,9 @@ _SALT = "drdash.sighting"
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """What bears on the decision. ``issues``: (code, severity, link) of the server's and the site's issues.
+    """What bears on the decision. ``issues``: (code, severity, link) of the server's and the site's issues. Which point
+    is the latest is not among it: who asks for "the latest" asks for the newest at the cloud when it goes, as the page
+    says, and only the cloud knows it then. Who means the one that they saw names it, which the wish holds.
     ``nonce``: of the one dialog that shows it; a wish from there has it as its key, so that it is good for one."""
 
     user: int

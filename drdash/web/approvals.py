@@ -176,6 +176,7 @@ def _one(request: HttpRequest, frame: Frame, found: Approval, **tried: str) -> H
             "blocking": [shown_reason(one) for one in reasons if one.mark > Mark.ACKNOWLEDGE],
             "nods": [shown_reason(one) for one in reasons if one.mark is Mark.ACKNOWLEDGE],
             "starts": found.kind != Kind.STOP,
+            "newest": found.kind != Kind.STOP and found.recovery_point is None,
             "proven": proving.proven(request),
         }
     return page(request, "approvals/one.html", context, frame=frame, status=409 if tried else 200)

@@ -93,12 +93,17 @@ def test_another_admin_sees_what_was_asked_and_approves_it(ask: Ask, dora: User,
     page = text(client, at(approval))
     for told in (WHY, "Asked by", "alice", f"Approve: start production of {server.name}", "archive a-1, backup b-1"):
         assert told in page
+    assert "made from now on" not in page
     answer = client.post(at(approval, "give"), {"said": "Go."})
     assert (answer.status_code, answer.headers["Location"]) == (302, at(approval))
     assert state(approval) == Consent.GIVEN
     assert "Go on: start production of" in text(of(alice), at(approval))
     assert "Go on" not in text(client, at(approval))
     assert "Take back the approval" in text(client, at(approval))
+
+
+def test_whoever_approves_the_latest_is_told_that_it_may_be_a_newer_one(ask: Ask, dora: User) -> None:
+    assert "the newest that the cloud has when it goes, also one that is made from now on" in text(of(dora), at(ask()))
 
 
 def test_who_asked_has_no_form_to_approve_with_and_no_way_without_one(ask: Ask, alice: User) -> None:
