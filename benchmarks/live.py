@@ -183,7 +183,7 @@ class Naive:
         watcher = await asyncio.to_thread(sessions.watcher, cookie)
         if watcher is None:
             raise PermissionError
-        words = wanted(scope["query_string"]) | {"health-1"}
+        words = wanted(scope["query_string"]).topics | {"health-1"}
         headers = [(b"content-type", b"text/event-stream")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": frame("resync", "all"), "more_body": True})

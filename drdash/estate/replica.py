@@ -28,15 +28,19 @@ class Replica:
     def estates(self, tenants: Iterable[int]) -> dict[int, Estate]:
         """The estate of each tenant, as fresh as can be had. A tenant that was never seen has an empty one, never
         polled. Raises nothing for want of Redis: ``reachable`` tells, and the estates' age."""
-        wanted = list(tenants)
+        return self.look(tenants)[0]
+
+    def look(self, tenants: Iterable[int]) -> tuple[dict[int, Estate], bool]:
+        """The estates, and whether they hold all that was published before this was asked."""
+        wanted, current = list(tenants), False
         if time.monotonic() >= self._away_until:
             try:
                 self._refresh(wanted)
-                self.reachable = True
+                self.reachable = current = True
             except StoreAway:
                 self.reachable = False
                 self._away_until = time.monotonic() + PAUSE_SECONDS
-        return {tenant: self._estates.get(tenant) or _never_seen(tenant) for tenant in wanted}
+        return {tenant: self._estates.get(tenant) or _never_seen(tenant) for tenant in wanted}, current
 
     def known(self, tenant: int) -> Estate | None:
         """What this process has of the tenant, however old; no trip to Redis."""

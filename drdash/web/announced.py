@@ -1,7 +1,7 @@
 """The latest announcements, as far as streams that were cut need them to catch up."""
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from drdash.estate.store import Changes
 
@@ -18,6 +18,13 @@ def numeric(stream_id: str) -> Id | None:
     return int(first), int(second)
 
 
+def newest(latest: Mapping[int, str], tenants: Collection[int]) -> str | None:
+    """Of each tenant's newest id, the newest of these tenants."""
+    return max(
+        (latest[tenant] for tenant in tenants if tenant in latest), key=lambda one: numeric(one) or (0, 0), default=None
+    )
+
+
 class Announced:
     """What was announced of each tenant, without gaps since it was last cleared. One tenant's never tells of another.
 
@@ -28,6 +35,7 @@ class Announced:
         self._kept = kept
         self._tenants: dict[int, deque[tuple[Id, Changes]]] = {}
         self._forgotten: dict[int, Id] = {}
+        self._latest: dict[int, str] = {}
 
     def add(self, change: Changes) -> None:
         """Keep one more; its id must be above those before."""
@@ -38,16 +46,21 @@ class Announced:
         if len(entries) == self._kept:
             self._forgotten[change.tenant] = entries[0][0]
         entries.append((at, change))
+        self._latest[change.tenant] = change.id
 
     def clear(self) -> None:
         """Forget everything: from here on there may be a gap."""
         self._tenants.clear()
         self._forgotten.clear()
+        self._latest.clear()
 
     def newest(self, tenants: Collection[int]) -> str | None:
         """The id of the newest announcement of these tenants."""
-        last = [entries[-1] for tenant in tenants if (entries := self._tenants.get(tenant))]
-        return max(last, key=lambda entry: entry[0])[1].id if last else None
+        return newest(self._latest, tenants)
+
+    def latest(self) -> Mapping[int, str]:
+        """Each tenant's newest id, as it is now. Any thread may ask."""
+        return self._latest.copy()
 
     def since(self, stream_id: str, tenants: Collection[int]) -> dict[int, set[str]] | None:
         """The keys announced after ``stream_id``, by tenant; None when it is not known whether these are all.

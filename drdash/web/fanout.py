@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
 from drdash.estate.store import Changes
 from drdash.tenants.roles import Role
 from drdash.web.announced import Announced
-from drdash.web.streams import Stream, frame
+from drdash.web.streams import RIGHTS_CHANGED, Stream, frame
 from drdash.web.topics import BARE, Touched
 
 log = logging.getLogger(__name__)
@@ -41,10 +41,19 @@ class Fanout:
         self._fresh.setdefault(change.tenant, set()).update(change.keys)
         self._something.set()
 
-    def join(self, stream: Stream, last_id: str) -> None:
-        """Add a stream that knows everything up to ``last_id``; it is told the rest, or else to fetch what it shows."""
+    def latest(self) -> Mapping[int, str]:
+        """The newest announcement of each tenant. Any thread may ask."""
+        return self._announced.latest()
+
+    def join(self, stream: Stream, after: str) -> None:
+        """Add a stream whose page shows everything up to a bookmark: it is told the rest, or else to fetch what it
+        shows; where the page is of other eyes, that the rights changed."""
+        last_id, _, eyes = after.partition(".")
+        if eyes and eyes != stream.eyes:
+            stream.end(RIGHTS_CHANGED)
+            return
         self.streams[stream] = None
-        missed = self._announced.since(last_id, stream.roles)
+        missed = self._announced.since(last_id, stream.roles) if eyes else None
         if missed is None:
             stream.resync()
             if newest := self._announced.newest(stream.roles):

@@ -23,18 +23,23 @@ from drdash.tenants import access
 from drdash.tenants.access import Reach
 from drdash.tenants.models import Credential
 from drdash.tenants.roles import Role
-from drdash.web import announcements, bellcards, finding, freshness, news, rows
+from drdash.web import announcements, bellcards, finding, freshness, news, rows, sessions
+from drdash.web.announced import newest
 from drdash.web.finding import Found
+from drdash.web.live import hub
 from drdash.web.pauses import pauses_of
+from drdash.web.streams import bookmark
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """One look at everything within a person's reach. ``live``: the actions that are not over."""
+    """One look at everything within a person's reach. ``live``: the actions that are not over; ``after``: the bookmark
+    from which a stream goes on."""
 
     reach: Reach
     estates: dict[int, Estate]
     live: dict[tuple[int, str], Action]
     stale: dict[int, bool]
+    after: str
 
     def role(self, tenant: int) -> Role:
         """The person's role in a tenant within reach."""
@@ -66,15 +71,18 @@ class Frame(msgspec.Struct, frozen=True):
 
 def frame_of(request: HttpRequest) -> Frame:
     """What the person who asks may see, as it is now."""
+    latest = hub.latest()  # before all else: of what changes from here on, the stream tells
     now = timezone.now()
     reach = access.reach(request.user)
     sweeping.sweep(now)
-    estates = replica().estates(reach.tenants)
+    estates, current = replica().look(reach.tenants)
+    known = newest(latest, reach.tenants) if current else None
     return Frame(
         reach=reach,
         estates=estates,
         live=live_actions(list(reach.tenants)),
         stale={tenant: estate.health.stale(now) for tenant, estate in estates.items()},
+        after=bookmark(known or "", sessions.eyes(request.user.pk or 0, reach.roles.items())),
     )
 
 
@@ -108,7 +116,7 @@ def page(
         **bellcards.context(request.user, frame.reach),
         "news": news.told() if request.user.is_superuser else [],
         "audit_alarm": mirror().look(),
-        "stream": f"/events/?{urlencode({'topics': ','.join(topics)})}",
+        "stream": f"/events/?{urlencode({'topics': ','.join(topics), 'after': frame.after})}",
     }
     return unkept(render_template(request, template, {**around, **context}, status=status))
 

@@ -7,7 +7,7 @@ and nothing of any other, and ends when that is no longer so.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -79,6 +79,10 @@ class Hub:
         self._serving: set[asyncio.Task[Any]] = set()
         self._threads: ThreadPoolExecutor | None = None
 
+    def latest(self) -> Mapping[int, str]:
+        """The newest announcement of each tenant that a stream here can go on from. Any thread may ask."""
+        return self._fanout.latest()
+
     async def start(self) -> None:
         """Begin to read and to take streams, in the event loop that this is called in."""
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="live")
@@ -111,7 +115,7 @@ class Hub:
             watcher = await self._in_thread(sessions.watcher, cookies)
             if watcher is None:
                 return await _refuse(401, "Sign in first.", send)
-            words = wanted(scope["query_string"])
+            asked = wanted(scope["query_string"])
         except DatabaseError as error:
             log.warning("The database does not answer, so nobody can be let in: %s", type(error).__name__)
             return await _refuse(503, "The database does not answer.", send, (b"retry-after", b"2"))
@@ -120,9 +124,10 @@ class Hub:
         if self._threads is None or len(self._fanout.streams) >= self._overall:
             return await _refuse(503, "This server has as many streams as it takes.", send, (b"retry-after", b"10"))
         self._make_room(watcher.user)
-        stream = Stream(watcher, words, most=self._waiting)
+        stream = Stream(watcher, asked.topics, most=self._waiting)
+        # A browser that comes again by itself has the page's first address, and the id of the last event.
         last_id = next((value for name, value in scope["headers"] if name == b"last-event-id"), b"")
-        self._fanout.join(stream, last_id.decode("latin-1"))
+        self._fanout.join(stream, last_id.decode("latin-1") or asked.after)
         leaving = asyncio.create_task(_end_when_gone(receive, stream))
         if serving := asyncio.current_task():
             self._serving.add(serving)

@@ -1,6 +1,7 @@
 """Whom a session cookie stands for, and whether that still holds: for many open streams in one go."""
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -63,5 +64,10 @@ def lapsed(watchers: Collection[Watcher]) -> set[Watcher]:
     }
 
 
-def _ordered(roles: Collection[tuple[int, Role]]) -> tuple[tuple[int, Role], ...]:
+def eyes(user: int, roles: Iterable[tuple[int, Role]]) -> str:
+    """A short text that is another for another person, and for the same one in other roles."""
+    return hashlib.blake2b(repr((user, _ordered(roles))).encode(), digest_size=6).hexdigest()
+
+
+def _ordered(roles: Iterable[tuple[int, Role]]) -> tuple[tuple[int, Role], ...]:
     return tuple(sorted(roles))

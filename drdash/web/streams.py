@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from drdash.web.sessions import Watcher
+from drdash.web.sessions import Watcher, eyes
 from drdash.web.topics import BARE
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -24,6 +24,11 @@ def frame(event: str, data: str) -> bytes:
     return f"event: {event}\n{lines}\n".encode()
 
 
+def bookmark(stream_id: str, of: str) -> str:
+    """The id of an event: up to which announcement a page shows everything, and to whose eyes."""
+    return f"{stream_id}.{of}"
+
+
 RESYNC = frame("resync", "all")
 RIGHTS_CHANGED = frame("rights-changed", "all")
 
@@ -37,6 +42,7 @@ class Stream:
     def __init__(self, watcher: Watcher, words: frozenset[str], *, most: int) -> None:
         self.watcher = watcher
         self.roles = dict(watcher.roles)
+        self.eyes = eyes(watcher.user, watcher.roles)
         self.words = words | {f"health-{tenant}" for tenant in self.roles} | BARE
         self._most = most
         self._waiting: dict[tuple[str, int], bytes] = {}
@@ -61,7 +67,7 @@ class Stream:
         self.push("resync", 0, RESYNC)
 
     def reached(self, stream_id: str) -> None:
-        """All that waits now brings the page to this id."""
+        """All that waits now brings the page to this announcement."""
         self._reached = stream_id
 
     def end(self, last: bytes = b"") -> None:
@@ -106,6 +112,6 @@ class Stream:
             size += len(taken[-1])
         # An id says "everything up to here": it goes out with the last frame only.
         if taken and not self._waiting and self._reached:
-            taken[-1] = f"id: {self._reached}\n".encode() + taken[-1]
+            taken[-1] = f"id: {bookmark(self._reached, self.eyes)}\n".encode() + taken[-1]
             self._reached = None
         return b"".join(taken)

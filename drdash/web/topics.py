@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
+import msgspec
+
 from drdash.failover.notices import NOTICE
 
 KINDS = ("server-row-", "server-panel-", "site-row-", "site-panel-", "action-row-", "action-panel-", "health-")
@@ -19,22 +21,31 @@ class BadQuery(Exception):
     """The query is not one that a page of ours would send."""
 
 
-def wanted(query: bytes) -> frozenset[str]:
-    """The topics that a query asks for; a prefix becomes the kinds it covers, such as ``server-row-*``."""
+class Wanted(msgspec.Struct, frozen=True):
+    """What a page shows, and the bookmark (streams.bookmark) up to which it shows it."""
+
+    topics: frozenset[str]
+    after: str
+
+
+def wanted(query: bytes) -> Wanted:
+    """What a query asks for; a prefix becomes the kinds of topics it covers, such as ``server-row-*``."""
     if len(query) > LONGEST_QUERY:
         raise BadQuery("The query is too long.")
     try:
         given = parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=1
+            query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=2
         )
     except ValueError as error:
-        raise BadQuery("The query takes one parameter, topics.") from error
-    if any(name != "topics" for name, _ in given):
-        raise BadQuery("The query takes one parameter, topics.")
-    words = [word for _, value in given if value for word in value.split(",")]
+        raise BadQuery("The query takes topics and after.") from error
+    values = dict(given)
+    if len(values) < len(given) or values.keys() - {"topics", "after"}:
+        raise BadQuery("The query takes topics and after, each once.")
+    words = values["topics"].split(",") if values.get("topics") else []
     if len(words) > MOST_TOPICS:
         raise BadQuery(f"At most {MOST_TOPICS} topics.")
-    return frozenset(topic for word in words for topic in _covered(word))
+    topics = frozenset(topic for word in words for topic in _covered(word))
+    return Wanted(topics, values.get("after", ""))
 
 
 def _covered(word: str) -> list[str]:

@@ -1,7 +1,7 @@
 import pytest
 
 from drdash.estate.store import Changes
-from drdash.web.announced import Announced
+from drdash.web.announced import Announced, newest
 
 
 def announced(*entries: tuple[str, int, str], kept: int = 500) -> Announced:
@@ -27,6 +27,15 @@ def test_an_id_of_another_tenant_is_as_unknown_as_any_other() -> None:
     assert log.since("11-0", [1]) is None
     assert log.newest([1]) == "10-0"
     assert log.newest([3]) is None
+
+
+def test_the_newest_of_each_tenant_is_known_until_there_is_a_gap() -> None:
+    log = announced(("9-0", 1, "a"), ("10-0", 2, "b"), ("11-0", 1, "a"))
+    latest = log.latest()
+    log.clear()
+    assert (latest, log.latest()) == ({1: "11-0", 2: "10-0"}, {})
+    assert newest(latest, [1, 2, 3]) == "11-0"
+    assert newest(latest, [3]) is None
 
 
 def test_an_id_from_before_the_oldest_that_is_kept_is_not_known() -> None:

@@ -20,9 +20,11 @@ from drdash.cloud import reading
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import Read, merge_pass, next_version
 from drdash.estate.store import store
+from drdash.tenants import access
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
 from drdash.web.live import Hub
+from drdash.web.sessions import eyes
 from tests.conftest import free_port
 
 SOON = 3.0  # seconds that an event may take on a busy machine; one test measures how long it does take
@@ -146,7 +148,9 @@ class Served:
     listeners: list[Listener] = field(default_factory=list)
 
     def listen(self, cookie: str, topics: str | None = None, last_id: str = "") -> Listener:
-        query = "" if topics is None else f"?topics={topics}"
+        return self.follow(cookie, "" if topics is None else f"?topics={topics}", last_id)
+
+    def follow(self, cookie: str, query: str, last_id: str = "") -> Listener:
         listener = Listener(self.port, cookie, query, last_id)
         self.listeners.append(listener)
         return listener
@@ -172,10 +176,11 @@ Serve = Callable[..., Served]
 
 @pytest.fixture
 def serve(redis_url: str) -> Iterator[Serve]:
-    """Serve a hub with the given intervals; what it draws tells the topic, the role and the server's name."""
+    """Serve a hub with the given intervals; what it draws tells the topic, the role and the server's name. Or serve
+    the hub that is given: this process's own goes on from its pages."""
     stop: list[Served] = []
 
-    def start(**options: object) -> Served:
+    def start(hub: Hub | None = None, **options: object) -> Served:
         drawn: list[tuple[str, int, Role]] = []
 
         def draw(topic: str, *, tenant: int, role: Role) -> str | None:
@@ -183,8 +188,7 @@ def serve(redis_url: str) -> Iterator[Serve]:
             seen = replica().estates([tenant])[tenant].servers.get(topic.partition("-row-")[2])
             return f"{topic} for {role}\n{seen.record.name if seen else '-'}"
 
-        hub = Hub(**{"render": draw, "recheck": 0.1, "backoff": (0.05, 0.2), **options})  # type: ignore[arg-type]
-
+        hub = hub or Hub(**{"render": draw, "recheck": 0.1, "backoff": (0.05, 0.2), **options})  # type: ignore[arg-type]
         port = free_port()
         config = uvicorn.Config(
             hub, host="127.0.0.1", port=port, interface="asgi3", lifespan="off", ws="none", log_config=None
@@ -232,6 +236,9 @@ class Cast:
         self.alice = self.member("alice", self.acme, Role.OPERATOR)
         self.bob = self.member("bob", self.acme, Role.VIEWER)
         self.charlie = self.member("charlie", self.globex, Role.ADMIN)
+
+    def eyes(self, user: User) -> str:
+        return eyes(user.pk, access.reach(user).roles.items())
 
     def member(self, name: str, tenant: Tenant, role: Role) -> User:
         user = User.objects.create_user(name, password="a password")

@@ -7,6 +7,7 @@ import pytest
 from drdash.failover import notices
 from drdash.tenants.roles import Role
 from drdash.web import rows
+from drdash.web.streams import bookmark
 from tests.web.live.conftest import Cast, Serve, cookie, poll
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,7 +76,18 @@ def test_a_notice_reaches_every_page_of_the_tenant_and_no_other(serve: Serve, ca
 
 @pytest.mark.parametrize("last_id", ["", "1-1", "nonsense", "99999999999999-0"])
 def test_who_comes_without_a_known_id_is_told_to_fetch(serve: Serve, cast: Cast, last_id: str) -> None:
-    assert serve().listen(cookie(cast.alice), last_id=last_id).next("resync", "beat").name == "resync"
+    served, eyes = serve(), cast.eyes(cast.alice)
+    for known in (last_id, f"{last_id}.{eyes}" if last_id else ""):
+        assert served.listen(cookie(cast.alice), last_id=known).next("resync", "beat").name == "resync"
+
+
+def test_an_id_without_the_eyes_it_was_for_is_not_known(serve: Serve, cast: Cast) -> None:
+    served = serve()
+    alice = served.settled(cookie(cast.alice))
+    poll(cast.acme, one="Web")
+    known = alice.caught_up()
+    assert served.listen(cookie(cast.alice), last_id=known).next("resync", "beat").name == "beat"
+    assert served.listen(cookie(cast.alice), last_id=known.partition(".")[0]).next("resync")
 
 
 def test_who_comes_back_is_told_once_what_was_missed_as_it_is_now(serve: Serve, cast: Cast) -> None:
@@ -117,7 +129,9 @@ def test_an_id_of_another_tenant_is_not_known(serve: Serve, cast: Cast) -> None:
     poll(cast.acme, one="Web")
     alice = served.settled(cookie(cast.alice))
     poll(cast.acme, one="Web 2")
-    assert served.listen(cookie(cast.charlie), last_id=alice.caught_up()).next("resync")
+    of_acme = alice.caught_up().partition(".")[0]
+    known = bookmark(of_acme, cast.eyes(cast.charlie))
+    assert served.listen(cookie(cast.charlie), last_id=known).next("resync")
 
 
 def test_an_idle_stream_beats(serve: Serve, cast: Cast) -> None:
