@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-pytest_plugins = ["tests.canaries", "tests.estate.at_hand", "tests.hostile", "tests.sizes", "tests.stack", "tests.webs"]
+pytest_plugins = [
+    "tests.canaries",
+    "tests.emptying",
+    "tests.estate.at_hand",
+    "tests.hostile",
+    "tests.sizes",
+    "tests.stack",
+    "tests.webs",
+]
 DATA_DIR = Path(tempfile.mkdtemp(prefix="drdash-tests-"))
 (DATA_DIR / "static").mkdir()
 
@@ -40,12 +48,9 @@ os.environ.pop("DATABASE_URL", None)
 import django  # noqa: E402
 from django.conf import settings as django_settings  # noqa: E402
 
-# Pages are rendered without collecting static files first, and people are made by the hundred.
-django_settings.STORAGES = {
-    **django_settings.STORAGES,
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-}
-django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+from tests.lighter import lighten  # noqa: E402
+
+lighten(django_settings)
 django.setup()
 
 

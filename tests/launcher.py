@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from drdash.supervisor import end_with_parent
+from tests.lighter import lighten
 
 ROOT = str(Path(__file__).resolve().parents[1]) + "/"
 TIMER = ctypes.c_int(0)
@@ -72,11 +73,7 @@ class Halt:
 def main() -> None:
     from django.conf import settings
 
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    lighten(settings)
     from drdash import (
         serve,
         urls,  # noqa: F401 - what the first request would read

@@ -7,13 +7,14 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db.utils import ConnectionHandler
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = {
@@ -165,8 +166,10 @@ def test_what_serves_or_polls_refuses_to_start_without_keys(program: str, tmp_pa
     assert "DRDASH_SECRET_KEY is not set: set it, or start with `manage.py up`" in answer.stderr
 
 
-def test_sqlite_waits_for_its_turn_and_keeps_what_it_committed(db: None) -> None:
-    with connection.cursor() as cursor:
+def test_sqlite_waits_for_its_turn_and_keeps_what_it_committed(read: Read) -> None:
+    """The settings themselves: the suite's own database is not waited for (tests/lighter.py)."""
+    connection = ConnectionHandler(read()["DATABASES"])["default"]
+    with closing(connection), connection.cursor() as cursor:
         kept = [cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
         waits = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
 
