@@ -119,7 +119,7 @@ def judge(
     """
     column = _Column(kind, is_production(kind, sight.server))
     rows = [*_of_role(column, role), *_of_posture(posture), *_of_ours(column, ours, sight)]
-    if unapproved and column.production:
+    if unapproved:
         rows.append(own("NeedsApproval", column("-O-B")))
     if sight.problem:
         rows.append(own("ReadFailed", column("BOBB"), message=sight.problem))
