@@ -166,7 +166,7 @@ def test_what_serves_or_polls_refuses_to_start_without_keys(program: str, tmp_pa
     assert "DRDASH_SECRET_KEY is not set: set it, or start with `manage.py up`" in answer.stderr
 
 
-def test_sqlite_waits_for_its_turn_and_keeps_what_it_committed(read: Read) -> None:
+def test_sqlite_waits_for_its_turn_and_keeps_what_it_committed(db: None, read: Read) -> None:
     """The settings themselves: the suite's own database is not waited for (tests/lighter.py)."""
     connection = ConnectionHandler(read()["DATABASES"])["default"]
     with closing(connection), connection.cursor() as cursor:
