@@ -174,6 +174,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "drdash.web.language.Speaking",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -196,6 +197,8 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "drdash.web.theme.theme",
+                "drdash.web.language.language",
+                "drdash.web.back.back",
                 "drdash.web.keys.keys",
                 "drdash.web.reloading.reloading",
             ]
@@ -234,7 +237,11 @@ AUTH_PASSWORD_VALIDATORS = [
 
 USE_TZ = True
 TIME_ZONE = "UTC"
-LANGUAGE_CODE = "en"
+USE_I18N = True
+LANGUAGE_CODE = "en"  # what is written, logged and sent to programs, and the pages of whoever reads none of the others
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("ja", "日本語")]
+LANGUAGE_COOKIE_NAME = "drdash_language"
+LOCALE_PATHS = [BASE_DIR / "drdash" / "locale"]
 
 REST_FRAMEWORK = {
     # The token comes first: its challenge makes an anonymous request a 401.

@@ -1,4 +1,4 @@
-"""From what changed to the streams that show it: each topic is drawn once per role, whoever many asked for it."""
+"""From what changed to the streams that show it: each topic is drawn once per role and language, for all who asked."""
 
 import asyncio
 import logging
@@ -19,9 +19,9 @@ AT_ONCE = 50  # what is to be drawn must not keep others waiting for the threads
 
 
 class Draw(Protocol):
-    """The HTML of one topic as a role sees it, once it is drawn; None when there is no such thing any more."""
+    """The HTML of one topic as a role reads it, once it is drawn; None when there is no such thing any more."""
 
-    def __call__(self, topic: str, *, tenant: int, role: Role) -> Awaitable[str | None]: ...
+    def __call__(self, topic: str, *, tenant: int, role: Role, language: str) -> Awaitable[str | None]: ...
 
 
 class Fanout:
@@ -105,26 +105,26 @@ class Fanout:
 
     async def _tell(self, told: dict[Topic, set[Stream]]) -> None:
         wishes = [
-            (tenant, topic, role)
+            (tenant, topic, role, language)
             for (tenant, topic), streams in told.items()
             if topic not in BARE
-            for role in {stream.roles[tenant] for stream in streams}
+            for role, language in {(stream.roles[tenant], stream.language) for stream in streams}
         ]
-        drawn: dict[tuple[int, str, Role], str | BaseException | None] = {}
+        drawn: dict[tuple[int, str, Role, str], str | BaseException | None] = {}
         for start in range(0, len(wishes), AT_ONCE):
             part = wishes[start : start + AT_ONCE]
             found = await asyncio.gather(
-                *(self._draw(topic, tenant=tenant, role=role) for tenant, topic, role in part),
+                *(self._draw(topic, tenant=tenant, role=role, language=into) for tenant, topic, role, into in part),
                 return_exceptions=True,  # one thing that cannot be drawn must not hold up the others
             )
             drawn |= zip(part, found, strict=True)
         frames = {wish: frame(wish[1], html) for wish, html in drawn.items() if isinstance(html, str)}
         failed = {wish: error for wish, error in drawn.items() if isinstance(error, BaseException)}
-        for (tenant, topic, role), error in failed.items():
-            log.error("%s of tenant %s cannot be drawn for %s", topic, tenant, role, exc_info=error)
+        for (tenant, topic, role, language), error in failed.items():
+            log.error("%s of tenant %s cannot be drawn for %s (%s)", topic, tenant, role, language, exc_info=error)
         for (tenant, topic), streams in told.items():
             for stream in streams:
-                wish = (tenant, topic, stream.roles[tenant])
+                wish = (tenant, topic, stream.roles[tenant], stream.language)
                 if topic in BARE:
                     stream.push(topic, tenant, frame(topic, str(tenant)))
                 elif wish in frames:

@@ -7,10 +7,12 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render as render_template
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
 from drdash.audit.mirror import mirror
@@ -116,7 +118,7 @@ def page(
         **bellcards.context(request.user, frame.reach),
         "news": news.told() if request.user.is_superuser else [],
         "audit_alarm": mirror().look(),
-        "stream": f"/events/?{urlencode({'topics': ','.join(topics), 'after': frame.after})}",
+        "stream": _stream(topics, frame.after),
     }
     return unkept(render_template(request, template, {**around, **context}, status=status))
 
@@ -180,6 +182,13 @@ def _announced(request: HttpRequest, frame: Frame, now: datetime) -> dict[str, A
         notices = announcements.told(request.user, frame.reach, frame.estates, frame.live.values(), now)
         context |= {"notices": notices, "noticed": digest(notices)}
     return context
+
+
+def _stream(topics: Iterable[str], after: str) -> str:
+    """Where the page's stream is. It speaks the language of the page, whatever the browser's cookie says by then."""
+    language = get_language() or settings.LANGUAGE_CODE
+    spoken = {} if language == settings.LANGUAGE_CODE else {"language": language}
+    return f"/events/?{urlencode({'topics': ','.join(topics), 'after': after, **spoken})}"
 
 
 def _badge(credential: Credential) -> tuple[bool, str]:

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
+from django.utils import translation
 
 from drdash.estate.store import StoreAway, changes, store
 from drdash.tenants.roles import Role
@@ -39,7 +40,8 @@ HEADERS = [
 
 
 class Render(Protocol):
-    """The HTML of one topic as a role sees it; None when there is no such thing any more."""
+    """The HTML of one topic as a role sees it, in the language that is active; None when there is no such thing any
+    more."""
 
     def __call__(self, topic: str, *, tenant: int, role: Role) -> str | None: ...
 
@@ -74,7 +76,7 @@ class Hub:
         self._waiting = waiting
         self._backoff = backoff
         self._render = render
-        self._fanout = Fanout(partial(self._in_thread, render))
+        self._fanout = Fanout(self._draw)
         self._tasks: list[asyncio.Task[None]] = []
         self._serving: set[asyncio.Task[Any]] = set()
         self._threads: ThreadPoolExecutor | None = None
@@ -86,7 +88,7 @@ class Hub:
     async def start(self) -> None:
         """Begin to read and to take streams, in the event loop that this is called in."""
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="live")
-        self._fanout = Fanout(partial(self._in_thread, self._render))  # an event loop's own
+        self._fanout = Fanout(self._draw)  # an event loop's own
         works = (self._read, self._fanout.work, self._watch)
         self._tasks = [asyncio.create_task(self._kept_going(work)) for work in works]
 
@@ -124,7 +126,7 @@ class Hub:
         if self._threads is None or len(self._fanout.streams) >= self._overall:
             return await _refuse(503, "This server has as many streams as it takes.", send, (b"retry-after", b"10"))
         self._make_room(watcher.user)
-        stream = Stream(watcher, asked.topics, most=self._waiting)
+        stream = Stream(watcher, asked.topics, language=asked.language, most=self._waiting)
         # A browser that comes again by itself has the page's first address, and the id of the last event.
         last_id = next((value for name, value in scope["headers"] if name == b"last-event-id"), b"")
         self._fanout.join(stream, last_id.decode("latin-1") or asked.after)
@@ -209,6 +211,13 @@ class Hub:
             log.error("The live hub failed, and begins again", exc_info=problem)
             await asyncio.sleep(1)
             self._fanout.resync()
+
+    async def _draw(self, topic: str, *, tenant: int, role: Role, language: str) -> str | None:
+        def drawn() -> str | None:
+            with translation.override(language):
+                return self._render(topic, tenant=tenant, role=role)
+
+        return await self._in_thread(drawn)
 
     async def _in_thread(self, call: Callable[..., Result], *args: Any, **named: Any) -> Result:
         work = partial(_connected, call, *args, **named)

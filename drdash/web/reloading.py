@@ -3,8 +3,9 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
+
+from drdash.web.back import way_back
 
 COOKIE = "drdash_stay"
 # None of those on which something is written: it would be lost.
@@ -22,9 +23,7 @@ def reloading(request: HttpRequest) -> dict[str, object]:
 @require_POST
 def choose(request: HttpRequest) -> HttpResponse:
     """Let pages stay as they are until this browser is closed, or let them reload; back to the page it was asked on."""
-    back = request.headers.get("Referer", "")
-    here = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    answer = redirect(back if here else "home")
+    answer = redirect(way_back(request))
     if request.POST.get("stay"):
         answer.set_cookie(COOKIE, "1", httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
     else:

@@ -1,7 +1,7 @@
 """The HTML of a row, a panel or a tenant's health: one maker for the page that includes it and the event that sends it.
 
-Nothing here depends on the reader or on the time, so each drawing is made once for all who may see it, and kept by
-what it is made of. Ages tick in the browser; ``stale`` is what the server already knows of them.
+Nothing here depends on the reader or on the time, so each drawing is made once for all who may see it in a language,
+and kept by what it is made of. Ages tick in the browser; ``stale`` is what the server already knows of them.
 """
 
 import re
@@ -10,6 +10,7 @@ from typing import Any
 
 from django.template.loader import get_template
 from django.utils import timezone
+from django.utils.translation import get_language
 
 from drdash.cloud.records import Server, Site
 from drdash.cloud.words import ServerType
@@ -266,6 +267,7 @@ def _stale(estate: Estate, stale: bool | None) -> bool:
 
 
 def _once(key: Hashable, make: Callable[[], str]) -> str:
+    key = (get_language(), key)
     if (html := _made.get(key)) is None:
         if len(_made) >= KEPT:
             _made.clear()

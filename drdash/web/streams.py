@@ -39,10 +39,11 @@ class Stream:
     What waits is the newest frame of each topic and no more than ``most`` of them: beyond that, one ``resync``.
     """
 
-    def __init__(self, watcher: Watcher, words: frozenset[str], *, most: int) -> None:
+    def __init__(self, watcher: Watcher, words: frozenset[str], *, language: str, most: int) -> None:
         self.watcher = watcher
         self.roles = dict(watcher.roles)
         self.eyes = eyes(watcher.user, watcher.roles)
+        self.language = language
         self.words = words | {f"health-{tenant}" for tenant in self.roles} | BARE
         self._most = most
         self._waiting: dict[tuple[str, int], bytes] = {}

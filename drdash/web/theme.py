@@ -3,11 +3,13 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from drdash.phrases import phrase
+from drdash.web.back import way_back
+
 COOKIE = "drdash_theme"
-WORDS = {"": "As the system", "light": "Light", "dark": "Dark"}
+WORDS = {"": phrase("As the system"), "light": phrase("Light"), "dark": phrase("Dark")}
 _YEAR = 365 * 24 * 3600
 
 
@@ -26,9 +28,7 @@ def theme(request: HttpRequest) -> dict[str, object]:
 def choose(request: HttpRequest) -> HttpResponse:
     """Keep a choice, and go back to the page that it was made on."""
     wanted = request.POST.get("theme", "")
-    back = request.headers.get("Referer", "")
-    here = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
-    answer = redirect(back if here else "home")
+    answer = redirect(way_back(request))
     if wanted and wanted in WORDS:
         answer.set_cookie(
             COOKIE, wanted, max_age=_YEAR, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
 import msgspec
+from django.conf import settings
 
 from drdash.failover.notices import NOTICE
 
@@ -22,10 +23,11 @@ class BadQuery(Exception):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What a page shows, and the bookmark (streams.bookmark) up to which it shows it."""
+    """What a page shows, the bookmark (streams.bookmark) up to which it shows it, and in which language."""
 
     topics: frozenset[str]
-    after: str
+    after: str = ""
+    language: str = settings.LANGUAGE_CODE
 
 
 def wanted(query: bytes) -> Wanted:
@@ -34,18 +36,21 @@ def wanted(query: bytes) -> Wanted:
         raise BadQuery("The query is too long.")
     try:
         given = parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=2
+            query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict", max_num_fields=3
         )
     except ValueError as error:
-        raise BadQuery("The query takes topics and after.") from error
+        raise BadQuery("The query takes topics, after and language.") from error
     values = dict(given)
-    if len(values) < len(given) or values.keys() - {"topics", "after"}:
-        raise BadQuery("The query takes topics and after, each once.")
+    if len(values) < len(given) or values.keys() - {"topics", "after", "language"}:
+        raise BadQuery("The query takes topics, after and language, each once.")
+    language = values.get("language", settings.LANGUAGE_CODE)
+    if language not in dict(settings.LANGUAGES):
+        raise BadQuery("There is no such language here.")
     words = values["topics"].split(",") if values.get("topics") else []
     if len(words) > MOST_TOPICS:
         raise BadQuery(f"At most {MOST_TOPICS} topics.")
     topics = frozenset(topic for word in words for topic in _covered(word))
-    return Wanted(topics, values.get("after", ""))
+    return Wanted(topics, values.get("after", ""), language)
 
 
 def _covered(word: str) -> list[str]:

@@ -12,6 +12,7 @@ from drdash.web import (
     home,
     journal,
     keys,
+    language,
     ledger,
     lists,
     pages,
@@ -94,6 +95,7 @@ urlpatterns = [
     path("keys/", keys.shown, name="keys"),
     path("stay/", reloading.choose, name="stay"),
     path("theme/", theme.choose, name="theme"),
+    path("language/", language.choose, name="language"),
     path("healthz", probes.healthz, name="healthz"),
     path("readyz", probes.readyz, name="readyz"),
 ]

@@ -16,7 +16,7 @@ NO_PAGES = {
     *("freshness", "healthz", "readyz", "picture", "connect-consent", "connect-return"),
     *("audit-export", "servers-csv", "sites-csv", "stay", "view-change", "view-save"),
     *("theme", "styleguide", "logout", "bell-forget", "approval-ask", "approval-do", "batch-do", "token-revoke"),
-    *("tenant-do", "tenant-token", "acting-none", "close", "forget"),
+    *("language", "tenant-do", "tenant-token", "acting-none", "close", "forget"),
 }
 WAYS = ("client", "partner", "sign-in", "password", "assertion")
 KINDS = ("start_failover_test", "start_failover_prod", "stop_failover")

@@ -24,7 +24,7 @@ def test_a_person_chooses_light_or_dark_whatever_the_system_has_and_without_a_sc
         page.goto(f"{house.url}/servers/?q=ams")
         for theme, ground in (("Light", LIGHT), ("As the system", DARK)):
             choose(page, theme)
-            expect(page.locator(".themes [aria-pressed=true]")).to_have_text(theme)
+            expect(page.locator("[name=theme][aria-pressed=true]")).to_have_text(theme)
             assert page.evaluate(GROUND) == ground
             assert page.url.endswith("/servers/?q=ams")
 

@@ -15,7 +15,9 @@ LARGE = "x" * SLICE
 
 
 def stream(most: int = 100) -> Stream:
-    return Stream(Watcher("session", 1, "stamp", ((1, Role.VIEWER),)), frozenset({"server-row-*"}), most=most)
+    return Stream(
+        Watcher("session", 1, "stamp", ((1, Role.VIEWER),)), frozenset({"server-row-*"}), language="en", most=most
+    )
 
 
 class Reader:

@@ -20,6 +20,12 @@ def test_a_page_says_up_to_where_it_shows_everything() -> None:
     assert wanted(b"after=").after == wanted(b"").after == ""
 
 
+def test_a_stream_speaks_the_language_of_its_page() -> None:
+    assert wanted(b"topics=server-row-*&language=de") == Wanted(frozenset({"server-row-*"}), language="de")
+    assert wanted(b"language=ja").language == "ja"
+    assert wanted(b"topics=server-row-*").language == wanted(b"").language == "en"
+
+
 def test_percent_signs_are_decoded_as_utf_8() -> None:
     assert wanted(b"topics=server-row-n%C3%A9%40x").topics == {"server-row-né@x"}
 
@@ -30,6 +36,9 @@ def test_percent_signs_are_decoded_as_utf_8() -> None:
         b"topic=server-row-1",
         b"topics=server-row-1&topics=server-row-2",
         b"topics=server-row-1&tenant=2",
+        b"topics=server-row-1&language=xx",
+        b"topics=server-row-1&language=",
+        b"language=de&language=ja",
         b"topics=server-row-1&after=1-0&after=2-0",
         b"topics=server-row-",
         b"topics=server-row-1,,server-row-2",

@@ -128,6 +128,7 @@ TABLE: dict[str, list[Row]] = {
     "password/token/revoke/": row("", SIGNED_IN),
     "styleguide/": row(says=404),  # it is there in DEBUG alone: tests/web/test_styleguide.py
     "theme/": row("", SIGNED_IN),
+    "language/": row("", EVERYONE),
     "keys/": row(SIGNED_IN, SIGNED_IN),
     "stay/": row("", SIGNED_IN),
     "api/v1/": row(says=404),

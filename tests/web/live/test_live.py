@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from django.utils.translation import get_language
 
 from drdash.failover import notices
 from drdash.tenants.roles import Role
@@ -150,3 +151,23 @@ def test_the_stream_sends_what_the_page_includes(serve: Serve, cast: Cast) -> No
     assert 'id="server-row-one"' in events[topic].data
     assert events[topic].data == rows.render(topic, tenant=cast.acme.pk, role=Role.VIEWER)
     assert events[health].data == rows.render(health, tenant=cast.acme.pk, role=Role.VIEWER)
+
+
+def test_each_stream_is_told_in_the_language_of_its_page_and_none_is_drawn_that_nobody_reads(
+    serve: Serve, cast: Cast
+) -> None:
+    spoken: list[str | None] = []
+
+    def draw(topic: str, *, tenant: int, role: Role) -> str:
+        if topic.startswith("server"):
+            spoken.append(get_language())
+        return f"in {get_language()}"
+
+    served = serve(render=draw)
+    session = cookie(cast.alice)
+    english, german = served.settled(session, "server-row-*"), served.settled(session, "server-row-*&language=de")
+    also = served.settled(session, "server-row-one&language=de")
+    poll(cast.acme, one="Web")
+    told = [one.next("server-row-one").data for one in (english, german, also)]
+    assert told == ["in en", "in de", "in de"]
+    assert sorted(map(str, spoken)) == ["de", "en"]
