@@ -5,6 +5,6 @@ language when it draws it (``web/said.py``).
 """
 
 
-def english(sentence: str, **values: object) -> str:
+def english(sentence: str, /, **values: object) -> str:
     """The sentence itself, which is a msgid; its named placeholders, if it has any, filled in."""
     return sentence % values if values else sentence

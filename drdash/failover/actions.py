@@ -21,7 +21,7 @@ from drdash.estate import polling
 from drdash.estate.aside import aside
 from drdash.estate.clients import actor
 from drdash.estate.fresh import Fresh
-from drdash.failover import approvals, following, outcomes, senders
+from drdash.failover import approvals, following, outcomes, senders, sentences
 from drdash.failover.claiming import claim, refuse
 from drdash.failover.guard import Kind, Verdict, is_production, judge
 from drdash.failover.looking import FRESH_SECONDS, look, sight_in, usable, without_token
@@ -59,10 +59,7 @@ class Unwritable(DatabaseError):
     """The database does not take what has to be written before anything is sent; nothing was sent."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "Nothing was sent: the database cannot be written, and without a record nothing ever is. "
-            "What cannot wait can be done in the cloud's own console."
-        )
+        super().__init__(sentences.UNWRITABLE)
 
 
 class Preview(msgspec.Struct, frozen=True):
@@ -83,14 +80,14 @@ def preview(*, user: User, tenant: Tenant, server: Server, kind: Kind, approved:
     now = standing(user, tenant)
     if not now.role.runs_tests:
         # What the cloud answers is for those who act: it takes so many questions, and no more.
-        fresh = Fresh(timezone.now(), problem="Your role may look, not act, so the cloud was not asked.")
+        fresh = Fresh(timezone.now(), problem=sentences.ONLY_LOOKS)
     elif _looks.acquire(blocking=False):
         try:
             fresh = look(tenant, server)
         finally:
             _looks.release()
     else:
-        fresh = Fresh(timezone.now(), problem="Too many are being looked at just now: try again in a moment.")
+        fresh = Fresh(timezone.now(), problem=sentences.TOO_MANY_LOOKS)
     ours = open_action(tenant, server)
     shown = fresh.server or server
     seen = msgspec.structs.replace(_seen(kind, fresh, server, user, tenant, now), nonce=uuid4().hex)
@@ -126,9 +123,9 @@ def request(
     if earlier := _earlier(user, wish, content):
         return earlier, False
     if not never and names_it(wish.kind, server) and wish.confirm.strip() != server.name.strip():
-        raise Invalid(f'Type the server\'s name, "{server.name}", to confirm: this is production.')
+        raise Invalid(sentences.NAME_IT % {"server": server.name})
     if not _slots.acquire(blocking=False):
-        raise TooMany("Too many actions are under way at once. Nothing was sent: try again in a moment.")
+        raise TooMany(sentences.TOO_MANY)
     begun = clock() if asked is None else asked
     try:
         try:
@@ -187,7 +184,7 @@ def _carry_out(
         fresh = Fresh(fresh.started, problem=late)
     read = clock()
     if read - since > FRESH_SECONDS:
-        fresh = Fresh(fresh.started, problem=f"The cloud took over {FRESH_SECONDS:.0f} s to tell the current state.")
+        fresh = Fresh(fresh.started, problem=sentences.SLOW_READ % {"seconds": round(FRESH_SECONDS)})
     if fresh.problem:
         since = read  # what is decided without a read holds as long as what is decided with one
     now = standing(user, tenant)
@@ -206,7 +203,7 @@ def _carry_out(
             following.expire(action, timezone.now())
             return False
         if (at := clock()) - since > FRESH_SECONDS:
-            words = f"The cloud took over {FRESH_SECONDS:.0f} s to be reached after its state was read."
+            words = sentences.SLOW_CONNECTION % {"seconds": round(FRESH_SECONDS)}
             refuse(action, [own("ReadFailed", Mark.BLOCK, message=words)])
             return False
         claimed = claim(
@@ -222,7 +219,7 @@ def _carry_out(
         if not claimed:
             return False
         if clock() - since > FRESH_SECONDS:
-            outcomes.leave(action, "The claim took so long that what was read of the server may be true no more.")
+            outcomes.leave(action, sentences.SLOW_CLAIM)
             return False
         return True
 
@@ -272,9 +269,8 @@ def _stopped(
     asked = [*verdict.acknowledge, *(verdict.glass if broken else ())]
     missing = [code for code in asked if code not in wish.acknowledge]
     if (verdict.allowed or broken) and missing:
-        found.append(
-            own("NotAcknowledged", Mark.BLOCK, message=f"Acknowledge what stands against it: {', '.join(missing)}.")
-        )
+        nods = sentences.NODS % {"missing": ", ".join(missing)}
+        found.append(own("NotAcknowledged", Mark.BLOCK, message=nods))
     if verdict.production and wish.unproven:
         found.append(own(wish.unproven, Mark.BLOCK))
     if fresh.server is None and not broken:
@@ -285,7 +281,8 @@ def _stopped(
     if wish.seen is not None:
         seen = _seen(wish.kind, fresh, known, user, tenant, now)
         if changed := differences(wish.seen, seen):
-            found.append(own("Changed", Mark.BLOCK, message=f"Since you looked, {'; '.join(changed)}. Look again."))
+            told = sentences.CHANGED % {"told": "; ".join(changed)}
+            found.append(own("Changed", Mark.BLOCK, message=told))
     return found
 
 
@@ -294,5 +291,5 @@ def _earlier(user: User, wish: Wish, content: str) -> Action | None:
     if earlier is None:
         return None
     if earlier.content != content:
-        raise KeyReused("This idempotency key was used for something else. Use a new one for a new wish.")
+        raise KeyReused(sentences.KEY_REUSED)
     return following.settle(earlier, timezone.now())

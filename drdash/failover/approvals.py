@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from drdash.audit.record import writing
 from drdash.cloud.records import RecoveryPoint, Server
+from drdash.english import english
 from drdash.failover import consents
 from drdash.failover.consents import (
     LIVES,
@@ -55,13 +56,13 @@ __all__ = [
 NEEDED = "NeedsApproval"
 SHORTEST = 10
 OVER = {
-    Consent.ASKED: "Nobody approved it yet.",
-    Consent.GIVEN: "It was approved already.",
-    Consent.DECLINED: "It was declined.",
-    Consent.WITHDRAWN: "It was withdrawn.",
-    Consent.VOID: "It is void.",
-    Consent.EXPIRED: "It is too old.",
-    Consent.USED: "It was used already.",
+    Consent.ASKED: english("Nobody approved it yet."),
+    Consent.GIVEN: english("It was approved already."),
+    Consent.DECLINED: english("It was declined."),
+    Consent.WITHDRAWN: english("It was withdrawn."),
+    Consent.VOID: english("It is void."),
+    Consent.EXPIRED: english("It is too old."),
+    Consent.USED: english("It was used already."),
 }
 UNREAD = frozenset({"ReadFailed", "ServerGone", "SiteUnread"})
 
@@ -99,23 +100,27 @@ def ask(
     """
     why, wanted = " ".join(why.split()), msgspec.to_builtins(point)
     if not lacks_only_approval(verdict):
-        raise NotApproved("More than a second person's word stands against it now, or none is needed. Look again.")
+        raise NotApproved(
+            english("More than a second person's word stands against it now, or none is needed. Look again.")
+        )
     try:
         check(Wish(kind=kind, key="asked", recovery_point=point), server)
     except Invalid as never:
-        raise NotApproved(f"It could not go with any approval. {never}") from never
+        raise NotApproved(english("It could not go with any approval. %(never)s", never=never)) from never
     if len(why) < SHORTEST:
-        raise NotApproved(f"Write why, in {SHORTEST} characters at least: the second person goes by it.")
+        raise NotApproved(
+            english("Write why, in %(shortest)s characters at least: the second person goes by it.", shortest=SHORTEST)
+        )
     with writing():
         if not are_admins(tenant.pk, [user.pk]):
-            raise NotApproved("Only an admin of the tenant starts and stops production, and asks for it.")
+            raise NotApproved(english("Only an admin of the tenant starts and stops production, and asks for it."))
         for earlier in Approval.objects.filter(
             tenant=tenant, server_uuid=server.key, kind=kind, asked_by_id=user.pk, state__in=list(LIVES)
         ):
             if settle(earlier, now).state in LIVES:
                 if earlier.recovery_point == wanted and not changes(earlier, seen):
                     return earlier
-                consents.move(earlier, LIVES, Consent.WITHDRAWN, now=now, by=user, said="Asked for anew.")
+                consents.move(earlier, LIVES, Consent.WITHDRAWN, now=now, by=user, said=english("Asked for anew."))
         return consents.create(
             user=user,
             now=now,
@@ -136,31 +141,36 @@ def give(approval: Approval, *, by: User, said: str, verdict: Verdict, seen: Sig
     """
     consents.must_answer(approval, by)
     if settle(approval, now).state != Consent.ASKED:
-        raise NotApproved(f"It waits for nobody. {OVER[Consent(approval.state)]}")
+        raise NotApproved(english("It waits for nobody. %(over)s", over=OVER[Consent(approval.state)]))
     standing = {one.code: one.message for one in verdict.reasons if one.mark > Mark.ACKNOWLEDGE and one.code != NEEDED}
     if was_read(verdict):
         must_hold(approval, seen, now)
     if standing:
-        raise NotApproved(f"It could not go now, so it is not approved: {' '.join(standing.values())}")
+        against = " ".join(standing.values())
+        raise NotApproved(english("It could not go now, so it is not approved: %(against)s", against=against))
     if not consents.move(approval, [Consent.ASKED], Consent.GIVEN, now=now, by=by, said=" ".join(said.split())):
-        raise NotApproved(f"Somebody was faster. {OVER[Consent(approval.state)]}")
+        raise NotApproved(english("Somebody was faster. %(over)s", over=OVER[Consent(approval.state)]))
 
 
 def decline(approval: Approval, *, by: User, said: str, now: datetime) -> None:
     """Another admin's no, with words; it also takes back a yes that was not used yet. Raises NotApproved."""
     said = " ".join(said.split())
     if len(said) < SHORTEST:
-        raise NotApproved(f"Write why not, in {SHORTEST} characters at least: who asked has only this.")
+        raise NotApproved(
+            english("Write why not, in %(shortest)s characters at least: who asked has only this.", shortest=SHORTEST)
+        )
     if not consents.move(settle(approval, now), LIVES, Consent.DECLINED, now=now, by=by, said=said):
-        raise NotApproved(f"There is nothing to decline any more. {OVER[Consent(approval.state)]}")
+        raise NotApproved(english("There is nothing to decline any more. %(over)s", over=OVER[Consent(approval.state)]))
 
 
 def withdraw(approval: Approval, *, by: User, now: datetime) -> None:
     """Who asked does not want it any more. Raises NotApproved."""
     if by.pk != approval.asked_by_id:
-        raise NotApproved("Only who asked for it withdraws it. Another admin declines it.")
+        raise NotApproved(english("Only who asked for it withdraws it. Another admin declines it."))
     if not consents.move(settle(approval, now), LIVES, Consent.WITHDRAWN, now=now, by=by):
-        raise NotApproved(f"There is nothing to withdraw any more. {OVER[Consent(approval.state)]}")
+        raise NotApproved(
+            english("There is nothing to withdraw any more. %(over)s", over=OVER[Consent(approval.state)])
+        )
 
 
 def usable(
@@ -180,9 +190,9 @@ def usable(
     approval = Approval.objects.filter(pk=pk, tenant=tenant).first()
     wanted = (user.pk, server.key, tenant.credential.cloud, str(kind), msgspec.to_builtins(point))
     if approval is None or wanted != _bound(approval):
-        return None, "The approval is for something else. Ask for one for just this."
+        return None, english("The approval is for something else. Ask for one for just this.")
     if settle(approval, now).state != Consent.GIVEN:
-        return None, f"The approval does not hold. {OVER[Consent(approval.state)]}"
+        return None, english("The approval does not hold. %(over)s", over=OVER[Consent(approval.state)])
     try:
         if seen is not None:
             must_hold(approval, seen, now)

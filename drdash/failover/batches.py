@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 
 from drdash.audit.record import write, writing
+from drdash.english import english
 from drdash.failover import notices, senders
 from drdash.failover.models import Action, Batch, Item
 from drdash.failover.plan import VALID, Plan
@@ -48,13 +49,13 @@ def make(*, user: User, plan: Plan, order: Sequence[int], nods: Iterable[str], p
     confirmed. ``order``: the places of ``plan.going``, first to last. Raises NotDone.
     """
     if now - plan.at > VALID:
-        raise NotDone("The pre-flight is older than 10 minutes: this is a new one. Look again.")
+        raise NotDone(english("The pre-flight is older than 10 minutes: this is a new one. Look again."))
     if sorted(order) != list(range(len(plan.going))) or not order:
-        raise NotDone("Nothing can go, so there is nothing to confirm.")
+        raise NotDone(english("Nothing can go, so there is nothing to confirm."))
     if missing := sorted(plan.nods - frozenset(nods)):
-        raise NotDone(f"Acknowledge what stands against it: {', '.join(missing)}.")
+        raise NotDone(english("Acknowledge what stands against it: %(missing)s.", missing=", ".join(missing)))
     if not FEWEST <= per_minute <= MOST:
-        raise NotDone(f"The rate is {FEWEST} to {MOST} a minute.")
+        raise NotDone(english("The rate is %(fewest)s to %(most)s a minute.", fewest=FEWEST, most=MOST))
     in_order = [plan.going[place] for place in order] + [line for line in plan.lines if line.left_out]
     with writing(durable=True):
         if made := Batch.objects.filter(user=user, key=plan.key).first():
@@ -70,7 +71,7 @@ def make(*, user: User, plan: Plan, order: Sequence[int], nods: Iterable[str], p
             state=State.PAUSED,
             made_at=now,
             changed_at=now,
-            why="It was confirmed, and nothing was sent yet.",
+            why=english("It was confirmed, and nothing was sent yet."),
         )
         Item.objects.bulk_create(
             Item(
@@ -96,18 +97,18 @@ def make(*, user: User, plan: Plan, order: Sequence[int], nods: Iterable[str], p
 def go_on(batch: Batch, *, by: User, runner: str, now: datetime) -> None:
     """Have ``runner`` send what is left. Raises NotDone for anyone but the owner, and for what is not paused."""
     if batch.user_id != by.pk:
-        raise NotDone("Only the person whose batch it is has it go on.")
+        raise NotDone(english("Only the person whose batch it is has it go on."))
     if not _move(batch, [State.PAUSED], State.RUNNING, "gone on", now, by=by, runner=runner, runner_at=now, why=""):
-        raise NotDone("It is not paused, so it does not go on.")
+        raise NotDone(english("It is not paused, so it does not go on."))
 
 
 def pause(batch: Batch, *, by: User, now: datetime) -> None:
     """Send nothing more until its owner, who asks for this, says so. What is in flight goes on. Raises NotDone."""
     if batch.user_id != by.pk:
-        raise NotDone("Only the person whose batch it is pauses it.")
-    why = f"Paused by {by.get_username()}."
+        raise NotDone(english("Only the person whose batch it is pauses it."))
+    why = english("Paused by %(username)s.", username=by.get_username())
     if not _move(batch, [State.RUNNING], State.PAUSED, "paused", now, by=by, why=why):
-        raise NotDone("It does not run, so it is not paused.")
+        raise NotDone(english("It does not run, so it is not paused."))
 
 
 def hold(batch: Batch, *, runner: str, why: str, now: datetime) -> None:
@@ -119,22 +120,21 @@ def stop(batch: Batch, *, by: User, now: datetime) -> None:
     """What was not taken yet will never be sent: all of it for the owner, else what is in the tenants where the person
     could start the same. Raises NotDone when that is nothing.
     """
-    reach = access.reach(by)
+    reach, why = access.reach(by), english("Stopped by %(username)s.", username=by.get_username())
     with writing():
         held = Batch.objects.select_for_update().get(pk=batch.pk)
         left = _left(batch).filter(taken_at=None) if held.runner else _left(batch)
         theirs = left if batch.user_id == by.pk else left.filter(tenant__in=_stoppable(batch, reach))
         if batch.user_id != by.pk and not theirs.exists():
-            raise NotDone("There is nothing left that you may stop.")
+            raise NotDone(english("There is nothing left that you may stop."))
         if left.count() > theirs.count():
             # The others' go on, and whoever sees only these cannot tell that there are others.
             touched = list(theirs.values_list("tenant", flat=True).distinct())
             _audit(batch, "stopped", now, by=by, tenants=touched)
-            theirs.update(skipped=f"Stopped by {by.get_username()}.")
+            theirs.update(skipped=why)
             return
-        why = f"Stopped by {by.get_username()}."
         if not _move(batch, UNFINISHED, State.STOPPED, "stopped", now, by=by, why=why, finished_at=now):
-            raise NotDone("It is over: there is nothing left to stop.")
+            raise NotDone(english("It is over: there is nothing left to stop."))
 
 
 def may_stop(batch: Batch, user: User, reach: Reach) -> bool:
@@ -243,9 +243,9 @@ def _died(batch: Batch, now: datetime) -> str:
     if not batch.runner:
         return ""
     if senders.gone(batch.runner.rpartition(" ")[0]):
-        return "Stopped by a restart."
+        return english("Stopped by a restart.")
     if batch.runner_at is None or now - batch.runner_at > SILENT:
-        return "Its sender went silent."
+        return english("Its sender went silent.")
     return ""
 
 

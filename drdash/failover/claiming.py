@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from drdash.audit.record import writing
 from drdash.cloud.client import body_of
+from drdash.english import english
 from drdash.failover import approvals
 from drdash.failover.guard import Verdict
 from drdash.failover.models import Action, Approval, State
@@ -70,7 +71,9 @@ def claim(
         return False
     except _Shifted:
         action.refresh_from_db()
-        words = "Your rights, a second admin's word, or what may be done in this tenant, changed meanwhile. Look again."
+        words = english(
+            "Your rights, a second admin's word, or what may be done in this tenant, changed meanwhile. Look again."
+        )
         refuse(action, [own("Changed", Mark.BLOCK, message=words)])
         return False
     return claimed

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import User
 
 from drdash.clock import boot_seconds
+from drdash.english import english
 from drdash.failover import senders
 from drdash.failover.following import SEND_SECONDS
 from drdash.failover.models import Action, State, Verdict
@@ -22,6 +23,13 @@ SENDER_GONE = timedelta(seconds=SEND_SECONDS) + timedelta(minutes=5)
 QUARANTINE = max(timedelta(minutes=15), SENDER_GONE)
 SHORTEST = 10
 SHORTEST_ALONE = 30
+
+# What the record says of who closed it, and why.
+_SAID = {
+    Verdict.HAPPENED: english("%(who)s: the cloud did it. %(why)s"),
+    Verdict.NOT_HAPPENED: english("%(who)s: the cloud did not do it. %(why)s"),
+    Verdict.UNTOLD: english("%(who)s: it cannot be told. %(why)s"),
+}
 
 Clock = Callable[[], float]
 
@@ -79,21 +87,29 @@ def close(
     """
     why = " ".join(why.split())
     if not may(by, action):
-        raise NotYours("Your role cannot close this: ask an admin of the tenant.")
+        raise NotYours(english("Your role cannot close this: ask an admin of the tenant."))
     if verdict not in Verdict.values:
-        raise NotClosed("Say what became of it.")
+        raise NotClosed(english("Say what became of it."))
     wait = left(action, now, clock=clock)
     if wait and not glass:
-        raise NotClosed(f"It can be closed from {now + wait:%H:%M:%S} UTC on: what was sent may still arrive.")
+        at = f"{now + wait:%H:%M:%S}"
+        raise NotClosed(english("It can be closed from %(at)s UTC on: what was sent may still arrive.", at=at))
     if wait and not may_break(by, action):
-        raise NotYours("Only an admin of the tenant may break the glass.")
+        raise NotYours(english("Only an admin of the tenant may break the glass."))
     if wait and not warned:
-        raise NotClosed("Tick that you have read that a duplicate may follow.")
+        raise NotClosed(english("Tick that you have read that a duplicate may follow."))
     if not wait and needs_another(by, action) and not alone:
-        raise NotClosed("This is production, and you asked for it: let another person look, or say that you are alone.")
+        raise NotClosed(
+            english("This is production, and you asked for it: let another person look, or say that you are alone.")
+        )
     if len(why) < (shortest := SHORTEST_ALONE if wait or needs_another(by, action) else SHORTEST):
-        raise NotClosed(f"Write what you saw, in {shortest} characters at least: the next one has only this.")
-    said = f"{by.get_username()}: {Verdict(verdict).label.lower()}. {why}"
+        raise NotClosed(
+            english(
+                "Write what you saw, in %(shortest)s characters at least: the next one has only this.",
+                shortest=shortest,
+            )
+        )
+    said = _SAID[Verdict(verdict)] % {"who": by.get_username(), "why": why}
     broke = f"Broke the glass: closed {_span(wait)} before what was sent cannot arrive any more. " if wait else ""
     closed = move(
         action,
@@ -110,7 +126,7 @@ def close(
         detail=broke + said,
     )
     if not closed:
-        raise NotClosed("It is not unknown any more: look again.")
+        raise NotClosed(english("It is not unknown any more: look again."))
 
 
 def _span(wait: timedelta) -> str:

@@ -9,9 +9,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from drdash.audit.record import write, writing
+from drdash.english import english
 from drdash.failover import notices
 from drdash.failover.models import Action, Approval, Consent
-from drdash.failover.sighting import Sighting
+from drdash.failover.sighting import UNSAID, WAS, Sighting
 from drdash.tenants import access
 from drdash.tenants.roles import Role
 
@@ -68,9 +69,9 @@ def move(
 def must_answer(approval: Approval, by: User) -> None:
     """Whoever answers is another admin of the tenant. Raises NotApproved."""
     if by.pk == approval.asked_by_id:
-        raise NotApproved("Nobody answers what they asked for themselves: another admin of the tenant does.")
+        raise NotApproved(english("Nobody answers what they asked for themselves: another admin of the tenant does."))
     if not are_admins(approval.tenant_id, [by.pk]):
-        raise NotApproved("Only an admin of the tenant answers this.")
+        raise NotApproved(english("Only an admin of the tenant answers this."))
 
 
 def are_admins(tenant: int, users: Collection[int]) -> bool:
@@ -105,19 +106,19 @@ def alive(approval: Approval, now: datetime) -> bool:
 def rights_lost(approval: Approval) -> str:
     """Who of the two is no admin any more, in a sentence; empty while both are."""
     if not are_admins(approval.tenant_id, [approval.asked_by_id]):
-        return "Who asked for it is no admin of the tenant any more."
+        return english("Who asked for it is no admin of the tenant any more.")
     given_by = approval.answered_by_id
     if approval.state == Consent.GIVEN and (given_by is None or not are_admins(approval.tenant_id, [given_by])):
-        return "Who approved it is no admin of the tenant any more."
+        return english("Who approved it is no admin of the tenant any more.")
     return ""
 
 
 def must_hold(approval: Approval, seen: Sighting, now: datetime) -> None:
     """Void it when what is seen now is not what it holds for. Raises NotApproved."""
     if changed := changes(approval, seen):
-        said = f"Since it was asked for, {'; '.join(changed)}."
+        said = english("Since it was asked for, %(told)s.", told="; ".join(changed))
         move(approval, LIVES, Consent.VOID, now=now, said=said)
-        raise NotApproved(f"The approval is void. {said} Look again, and ask for it anew.")
+        raise NotApproved(english("The approval is void. %(said)s Look again, and ask for it anew.", said=said))
 
 
 def changes(approval: Approval, now: Sighting) -> list[str]:
@@ -126,22 +127,21 @@ def changes(approval: Approval, now: Sighting) -> list[str]:
     """
     before = seen_then(approval)
     if before is None:
-        return ["what was seen then cannot be read any more"]
+        return [english("what was seen then cannot be read any more")]
     named = [
-        ("the server", before.name or before.server, now.name or now.server),
-        ("its site", before.site, now.site),
-        ("its status", before.status, now.status),
+        ("server", before.name or before.server, now.name or now.server),
+        ("site", before.site, now.site),
+        ("status", before.status, now.status),
     ]
     found = [
-        f"{what} was {was or 'not known'}, and is {is_now or 'not known'} now"
-        for what, was, is_now in named
-        if was != is_now
+        WAS[what] % {"was": was or UNSAID, "now": is_now or UNSAID} for what, was, is_now in named if was != is_now
     ]
     if (before.tenant, before.server, before.kind) != (now.tenant, now.server, now.kind):
-        found.append("it is another server or action")
-    for word, issues in (("new", now.issues - before.issues), ("gone", before.issues - now.issues)):
-        if issues:
-            found.append(f"{word}: {', '.join(issue_words(issues))}")
+        found.append(english("it is another server or action"))
+    if issues := now.issues - before.issues:
+        found.append(english("new: %(issues)s", issues=", ".join(issue_words(issues))))
+    if issues := before.issues - now.issues:
+        found.append(english("gone: %(issues)s", issues=", ".join(issue_words(issues))))
     return found
 
 

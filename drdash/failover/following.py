@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from drdash.cloud.records import Server
 from drdash.cloud.words import ServerStatus
+from drdash.english import english
 from drdash.failover import origins, senders
 from drdash.failover.guard import PRODUCTION, Kind
 from drdash.failover.models import LIVE, OPEN, Action, State
@@ -22,7 +23,7 @@ REQUEST_SECONDS = 30
 SEND_SECONDS = 75
 SILENT = timedelta(minutes=10)
 MOST_EVIDENCE, MOST_TASKS, LONGEST = 50, 20, 200  # a server may say anything, and is kept with each action
-NOT_IN_TIME = "It was not sent in time, so it never was and never will be."
+NOT_IN_TIME = english("It was not sent in time, so it never was and never will be.")
 
 MOVING = frozenset(
     {
@@ -87,7 +88,9 @@ def _weigh(action: Action, server: Server, started: datetime, now: datetime) -> 
     elif ours in tasks:
         _note(action, task_seen_at=action.task_seen_at or now, last_sign_at=now)
     elif ours_seen and _at_rest(server) and _past(action.last_sign_at, 0, started):
-        error = f"The cloud ended the task, and the server is in {server.status}: not what was asked for."
+        error = english(
+            "The cloud ended the task, and the server is in %(status)s: not what was asked for.", status=server.status
+        )
         move(action, [State.ACCEPTED], State.FAILED, now=now, finished_at=now, error=error, detail=error)
     elif others_run and not ours_seen:
         _note(action, other_task_seen=True)
@@ -149,14 +152,14 @@ def settle(action: Action, now: datetime) -> Action:
         if _past(action.requested_at, REQUEST_SECONDS, now):
             expire(action, now)
         elif senders.gone(action.sender):
-            expire(action, now, "Its process ended before it was sent, so it never was and never will be.")
+            expire(action, now, english("Its process ended before it was sent, so it never was and never will be."))
     elif action.state == State.SENDING:
         if _past(action.sent_at, SEND_SECONDS, now):
-            _lose(action, now, "It was on its way, and the sender never told what came of it.")
+            _lose(action, now, english("It was on its way, and the sender never told what came of it."))
         elif senders.gone(action.sender):
-            _lose(action, now, "Its process ended while it was being sent, and never told what came back.")
+            _lose(action, now, english("Its process ended while it was being sent, and never told what came back."))
     elif action.state == State.ACCEPTED and _past(action.last_sign_at, SILENT.total_seconds(), now):
-        _lose(action, now, "The cloud accepted it, and nothing was seen of it for 10 minutes.")
+        _lose(action, now, english("The cloud accepted it, and nothing was seen of it for 10 minutes."))
     return action
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from drdash.cloud.records import Issue, Server, Site
 from drdash.cloud.words import Readiness, Rel, ServerStatus, ServerType, Severity, SiteStatus
+from drdash.english import english
 from drdash.failover.reasons import START_ONLY, Mark, Reason, own, remedy_of
 from drdash.tenants.roles import Posture, Role
 
@@ -246,5 +247,5 @@ def _of_status(column: _Column, server: Server) -> Iterator[Reason]:
 def _reason(issue: Issue, mark: Mark, *, fallback: str = "Unnamed") -> Reason:
     """The cloud's issue as a reason, in its own words where it has any."""
     code = issue.code or fallback
-    message = issue.message or f"The cloud reports {code}, without a word of explanation."
+    message = issue.message or english("The cloud reports %(code)s, without a word of explanation.", code=code)
     return Reason(code, message, remedy_of(issue.code), mark, issue.task_uuids)

@@ -7,6 +7,7 @@ from django.utils import timezone
 from drdash.cloud.client import Client
 from drdash.cloud.errors import CloudError
 from drdash.cloud.records import Server
+from drdash.english import english
 from drdash.estate import polling
 from drdash.estate.aside import aside
 from drdash.estate.clients import reader
@@ -25,10 +26,10 @@ def look(tenant: Tenant, server: Server, *, heeding: bool = True) -> Fresh:
     that is paused. Not ``heeding``, the wait of a 429 does not keep it.
     """
     if tenant.posture is Posture.PAUSED:
-        return Fresh(timezone.now(), problem="Nothing is read of a tenant that is paused.")
+        return Fresh(timezone.now(), problem=english("Nothing is read of a tenant that is paused."))
     client = usable(reader, tenant, heeding=heeding)
     if client is None:
-        return Fresh(timezone.now(), problem="The cloud's credential cannot be used: connect it again.")
+        return Fresh(timezone.now(), problem=english("The cloud's credential cannot be used: connect it again."))
     fresh = read_fresh(client, server, now=timezone.now)
     read = fresh.read
     following.observe(tenant.pk, read.servers, started=fresh.started, now=timezone.now())
@@ -39,11 +40,11 @@ def look(tenant: Tenant, server: Server, *, heeding: bool = True) -> Fresh:
 def without_token(client: Client | None) -> str:
     """Why the client has no token to post with, in a sentence; empty when it has one."""
     if client is None:
-        return "The acting credential cannot be used: connect it again."
+        return english("The acting credential cannot be used: connect it again.")
     try:
         client.ready(deadline=FRESH_SECONDS)
     except CloudError as error:
-        return f"The cloud could not be asked: {error}"
+        return english("The cloud could not be asked: %(error)s", error=error)
     return ""
 
 

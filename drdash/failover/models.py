@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from drdash.english import english
 from drdash.failover.guard import Kind
 from drdash.tenants.models import Tenant
 
@@ -30,9 +31,9 @@ LIVE = (State.REQUESTED, *OPEN)
 class Verdict(models.TextChoices):
     """What a person found at the cloud, of an action whose outcome nobody knew."""
 
-    HAPPENED = "happened", "The cloud did it"
-    NOT_HAPPENED = "not happened", "The cloud did not do it"
-    UNTOLD = "untold", "It cannot be told"
+    HAPPENED = "happened", english("The cloud did it")
+    NOT_HAPPENED = "not happened", english("The cloud did not do it")
+    UNTOLD = "untold", english("It cannot be told")
 
 
 class Action(models.Model):

@@ -14,6 +14,7 @@ from drdash.cloud.client import Client, Sent
 from drdash.cloud.records import RecoveryPoint, Server
 from drdash.cloud.transport import Go
 from drdash.cloud.wire import Accepted, NeverSent, Refused, Unclear
+from drdash.english import english
 from drdash.failover import following
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
@@ -21,6 +22,9 @@ from drdash.failover.record import keep_late_answer, keep_late_word, move
 from drdash.tenants import allowed
 
 log = logging.getLogger(__name__)
+
+REFUSED = english("The cloud refused it (%(status)s %(code)s): %(message)s")
+LACKING = english("The cloud refused it (%(status)s %(code)s): %(lacks)s. %(message)s")
 
 
 def post(kind: Kind, client: Client, point: RecoveryPoint | None, server: Server, go: Go) -> Sent:
@@ -34,7 +38,7 @@ def post(kind: Kind, client: Client, point: RecoveryPoint | None, server: Server
 
 def leave(action: Action, why: str) -> None:
     """End the claimed action without sending it."""
-    now, error = timezone.now(), f"It was not sent: {why}"
+    now, error = timezone.now(), english("It was not sent: %(why)s", why=why)
     _end(action, [State.SENDING], State.NOT_SENT, now=now, finished_at=now, error=error, detail=error)
 
 
@@ -45,17 +49,22 @@ def meaning(answer: Accepted | Refused | Unclear | NeverSent, fresh: Server | No
         case Accepted():
             return State.ACCEPTED, ""
         case NeverSent():
-            return State.NOT_SENT, f"It was not sent: {answer.sentence}"
+            return State.NOT_SENT, english("It was not sent: %(sentence)s", sentence=answer.sentence)
         case Unclear():
-            return State.UNKNOWN, f"Nobody can say whether the cloud took it: {answer.sentence}"
+            return State.UNKNOWN, english(
+                "Nobody can say whether the cloud took it: %(sentence)s", sentence=answer.sentence
+            )
         case Refused(status=409) if _may_be_ours(answer, fresh):
             return State.UNKNOWN, (
-                "The cloud says that the server is busy with a task that was not there before: "
-                "that may be this very action."
+                english(
+                    "The cloud says that the server is busy with a task that was not there before: that may "
+                    "be this very action."
+                )
             )
         case Refused():
-            lacking = f"{answer.lacks}. " if answer.lacks else ""
-            return State.REFUSED, f"The cloud refused it ({answer.status} {answer.code}): {lacking}{answer.message}"
+            words = LACKING if answer.lacks else REFUSED
+            told = {"status": answer.status, "code": answer.code, "message": answer.message, "lacks": answer.lacks}
+            return State.REFUSED, words % told
 
 
 def _may_be_ours(answer: Refused, fresh: Server | None) -> bool:
@@ -75,7 +84,7 @@ def settle(action: Action, sent: Sent, fresh: Server | None) -> None:
         _end(action, [State.REQUESTED, State.SENDING], state, now=now, finished_at=now, error=error, detail=error)
         if action.state in (State.UNKNOWN, State.CLOSED):
             # Time made it unknown meanwhile, for a person to close: this is for them to read.
-            keep_late_word(action, now=now, said=f"Its sender told it late: {error}")
+            keep_late_word(action, now=now, said=english("Its sender told it late: %(error)s", error=error))
         return
     try:
         _write(action, sent, state, error, now)

@@ -8,6 +8,7 @@ import msgspec
 from django.core import signing
 
 from drdash.cloud.records import RecoveryPoint
+from drdash.english import english
 from drdash.failover.guard import Kind
 from drdash.failover.preflight import Line, Lot, Preflight
 from drdash.failover.sighting import Expired, Sighting
@@ -75,9 +76,9 @@ def unseal(text: str, *, user: int) -> Plan:
         plain: Any = signing.loads(text, salt=_SALT)
         plan = msgspec.convert(plain, Plan)
     except (signing.BadSignature, msgspec.ValidationError, ValueError) as error:
-        raise Expired("This pre-flight cannot be read. Choose the servers again.") from error
+        raise Expired(english("This pre-flight cannot be read. Choose the servers again.")) from error
     if plan.user != user:
-        raise Expired("This pre-flight is someone else's. Choose the servers again.")
+        raise Expired(english("This pre-flight is someone else's. Choose the servers again."))
     return plan
 
 
@@ -90,5 +91,5 @@ def _planned(line: Line) -> Planned:
         seen=line.sighting,
         point=line.point.ids if line.point else None,
         nods=tuple(dict.fromkeys(reason.code for reason in line.nods)),
-        left_out="" if line.lot is Lot.GO else why or "It cannot go.",
+        left_out="" if line.lot is Lot.GO else why or english("It cannot go."),
     )

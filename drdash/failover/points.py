@@ -9,6 +9,7 @@ from drdash.cloud.neighbours import links
 from drdash.cloud.neighbours.points import MALWARE, Point, Points, read
 from drdash.cloud.records import Server
 from drdash.cloud.words import Rel
+from drdash.english import english
 
 LIMIT = 8 * 1024 * 1024
 
@@ -21,10 +22,10 @@ def newest(client: Client, server: Server, *, before: datetime, cloud: str, now:
     """Ask the cloud for the server's points. ``cloud``: the root whose links are followed. Raises NoPoint."""
     href = next((link.href for link in server.links or () if link.rel == Rel.RECOVERY_POINTS), None)
     if href is None:
-        raise NoPoint("The cloud names no list of recovery points for it.")
+        raise NoPoint(english("The cloud names no list of recovery points for it."))
     path = links.own_path(href, cloud, api=links.BACKUPS)
     if path is None:
-        raise NoPoint("Its list of recovery points is not on the cloud's own host, so it was not asked for.")
+        raise NoPoint(english("Its list of recovery points is not on the cloud's own host, so it was not asked for."))
     ends = boot_seconds() + seconds
 
     try:
@@ -34,7 +35,7 @@ def newest(client: Client, server: Server, *, before: datetime, cloud: str, now:
             now=now.timestamp(),
         )
     except CloudError as error:
-        raise NoPoint(f"Its recovery points could not be read: {error}") from error
+        raise NoPoint(english("Its recovery points could not be read: %(error)s", error=error)) from error
     return chosen(listed, before)
 
 
@@ -45,9 +46,11 @@ def chosen(listed: Points, before: datetime) -> Point:
     early = [one for one in listed.items if one.created is not None and one.created < before]
     sound = next((one for one in early if not one.broken and one.malware != MALWARE), None)
     if sound is None and early:
-        raise NoPoint("All its recovery points before that time have malware, or failed their check.")
+        raise NoPoint(english("All its recovery points before that time have malware, or failed their check."))
     if sound is None:
-        raise NoPoint(f"None of its recovery points was made before that time. {listed.rest}".strip())
+        raise NoPoint(
+            english("None of its recovery points was made before that time. %(rest)s", rest=listed.rest).strip()
+        )
     if listed.rest and not listed.newest:
-        raise NoPoint(f"Which one is the newest before that time is not known. {listed.rest}")
+        raise NoPoint(english("Which one is the newest before that time is not known. %(rest)s", rest=listed.rest))
     return sound

@@ -13,6 +13,7 @@ from django.utils import timezone
 from drdash.clock import boot_seconds
 from drdash.cloud.neighbours.points import Point
 from drdash.cloud.records import Server
+from drdash.english import english
 from drdash.estate.clients import reader
 from drdash.estate.fresh import Fresh
 from drdash.failover import points
@@ -101,7 +102,7 @@ def preflight(
     from its newest recovery point before then; one for which none is known is blocked. Raises TooMany.
     """
     if not _slots.acquire(blocking=False):
-        raise TooMany("Too many are being looked at just now: try again in a moment.")
+        raise TooMany(english("Too many are being looked at just now: try again in a moment."))
     try:
         at = timezone.now()
         by_tenant: dict[int, tuple[Tenant, list[Server]]] = {}
@@ -149,7 +150,7 @@ def _reasons(verdict: Verdict, production: bool, server: Server) -> tuple[Reason
     if verdict.production is not production:
         reasons.insert(0, own("OtherKind", Mark.BLOCK))
     if len(server.key) > LONGEST_ID:
-        reasons.insert(0, Reason("", "Its id is longer than an action can name.", Remedy.ASK, Mark.BLOCK))
+        reasons.insert(0, Reason("", english("Its id is longer than an action can name."), Remedy.ASK, Mark.BLOCK))
     return tuple(reasons)
 
 
@@ -170,7 +171,11 @@ def _from_before(lines: Sequence[Line], before: datetime) -> list[Line]:
         client = clients[line.tenant.pk]
         try:
             if client is None or seconds <= 0:
-                raise NoPoint("Its recovery points were not read in time." if client else "The cloud cannot be asked.")
+                raise NoPoint(
+                    english("Its recovery points were not read in time.")
+                    if client
+                    else english("The cloud cannot be asked.")
+                )
             cloud = line.tenant.credential.cloud
             return points.newest(client, line.server, before=before, cloud=cloud, now=timezone.now(), seconds=seconds)
         except NoPoint as none:

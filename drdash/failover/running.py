@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from drdash.clock import boot_seconds
 from drdash.cloud.records import RecoveryPoint
+from drdash.english import english
 from drdash.estate import clients
 from drdash.estate.replica import replica
 from drdash.failover import batches, senders
@@ -48,7 +49,7 @@ class _NothingAtHand(Exception):
 def start(batch: Batch, *, by: User, now: datetime) -> Thread:
     """Go on with the batch in a thread of its own, which is returned. Raises batches.NotDone."""
     if _ending.is_set():
-        raise batches.NotDone("drdash is about to restart. Go on when it has.")
+        raise batches.NotDone(english("drdash is about to restart. Go on when it has."))
     runner = name()
     batches.go_on(batch, by=by, runner=runner, now=now)
     # Not a daemon: what it has sent is written down before the process ends.
@@ -73,13 +74,13 @@ def run(pk: int, runner: str, *, now: Now = timezone.now, wait: Callable[[float]
     try:
         while (seconds := step(batch, runner, now=now)) is not None:
             if wait(seconds):
-                batches.hold(batch, runner=runner, why="Stopped by a restart.", now=now())
+                batches.hold(batch, runner=runner, why=english("Stopped by a restart."), now=now())
                 break
         batches.leave(batch, runner=runner)
     except DatabaseError as error:
         log.warning("Batch %s does not go on by itself: %s", pk, type(error).__name__)
         with suppress(DatabaseError):
-            batches.hold(batch, runner=runner, why="The database could not be written.", now=now())
+            batches.hold(batch, runner=runner, why=english("The database could not be written."), now=now())
             batches.leave(batch, runner=runner)
     finally:
         connection.close()
@@ -107,7 +108,7 @@ def step(batch: Batch, runner: str, *, now: Now) -> float | None:
         return BUSY_SECONDS
     except _NothingAtHand:
         batches.give_back(item)
-        why = "What was last seen of the servers is not at hand just now. Go on when the pages show it again."
+        why = english("What was last seen of the servers is not at hand just now. Go on when the pages show it again.")
         batches.hold(batch, runner=runner, why=why, now=now())
         return None
     if batches.finish(batch, runner=runner, now=now()):
@@ -123,7 +124,7 @@ def _send(batch: Batch, item: Item, asked: float) -> None:
     if known is None and not replica().reachable:
         raise _NothingAtHand
     if known is None:
-        batches.leave_out(item, "The server is not known here any more.")
+        batches.leave_out(item, english("The server is not known here any more."))
         return
     # As the person is now: whoever was locked out meanwhile sends nothing more.
     user = User.objects.get(pk=batch.user_id)
@@ -131,7 +132,7 @@ def _send(batch: Batch, item: Item, asked: float) -> None:
         wish = _wish(batch, item)
         action, _ = request(user=user, tenant=item.tenant, server=known.record, wish=wish, asked=asked)
     except (Invalid, KeyReused) as problem:
-        batches.leave_out(item, f"It was not sent. {problem}")
+        batches.leave_out(item, english("It was not sent. %(problem)s", problem=problem))
     else:
         batches.note(item, action)
 
@@ -155,7 +156,10 @@ def _asked_to_wait(item: Item, now: datetime) -> str:
     if (left := clients.left(item.tenant)) <= 0:
         return ""
     until = now + timedelta(seconds=ceil(left))
-    return f"The cloud asked to be left alone until {until:%H:%M:%S} UTC (a 429). Nothing goes on by itself then."
+    return english(
+        "The cloud asked to be left alone until %(until)s UTC (a 429). Nothing goes on by itself then.",
+        until=f"{until:%H:%M:%S}",
+    )
 
 
 def _unclear(batch: Batch) -> str:
@@ -164,7 +168,10 @@ def _unclear(batch: Batch) -> str:
     last = [item.action for item in sent.select_related("action").order_by("-taken_at")[:UNCLEAR]]
     if len(last) < UNCLEAR or not all(action and _says_nothing(action) for action in last):
         return ""
-    return f"{UNCLEAR} in a row ended without a clear answer of the cloud. Look at them before you go on."
+    return english(
+        "%(unclear)s in a row ended without a clear answer of the cloud. Look at them before you go on.",
+        unclear=UNCLEAR,
+    )
 
 
 def _says_nothing(action: Action) -> bool:

@@ -7,11 +7,21 @@ from django.core import signing
 
 from drdash.cloud.records import Issue, Server, Site
 from drdash.cloud.words import Severity
+from drdash.english import english
 from drdash.failover.guard import Kind
 from drdash.tenants.roles import Role
 
 VALID_SECONDS = 120
 _SALT = "drdash.sighting"
+
+UNSAID = "not known"
+# What differs, as a part of a sentence that lists it.
+WAS = {
+    "server": english("the server was %(was)s, and is %(now)s now"),
+    "site": english("its site was %(was)s, and is %(now)s now"),
+    "status": english("its status was %(was)s, and is %(now)s now"),
+    "role": english("your role was %(was)s, and is %(now)s now"),
+}
 
 
 class Sighting(msgspec.Struct, frozen=True):
@@ -61,14 +71,14 @@ def differences(before: Sighting, now: Sighting) -> list[str]:
     """What changed for the worse, in words; empty when the decision still stands on the same ground."""
     found = []
     if (before.tenant, before.server, before.name, before.site) != (now.tenant, now.server, now.name, now.site):
-        found.append(f"the server was {before.name or before.server}, and is {now.name or now.server} now")
+        found.append(WAS["server"] % {"was": before.name or before.server, "now": now.name or now.server})
     if before.status != now.status:
-        found.append(f"its status was {before.status or 'not known'}, and is {now.status or 'not known'} now")
+        found.append(WAS["status"] % {"was": before.status or UNSAID, "now": now.status or UNSAID})
     if list(Role).index(now.role) < list(Role).index(before.role):
-        found.append(f"your role was {before.role}, and is {now.role} now")
+        found.append(WAS["role"] % {"was": before.role, "now": now.role})
     # An error that is only a warning by now is an improvement.
     known = before.issues | {(code, Severity.WARNING, link) for code, _, link in before.issues}
-    new = sorted({code or "an unnamed issue" for code, _, _ in now.issues - known})
+    new = sorted({code or english("an unnamed issue") for code, _, _ in now.issues - known})
     if new:
         found.append(f"new: {', '.join(new)}")
     return found
@@ -85,13 +95,16 @@ def unseal(text: str, *, user: int, kind: Kind, server: str) -> Sighting:
         plain: Any = signing.loads(text, salt=_SALT)
         sighting = msgspec.convert(plain, Sighting)
     except (signing.BadSignature, msgspec.ValidationError, ValueError) as error:
-        raise Expired("Nothing was sent: the dialog cannot be read back. This is a new one.") from error
+        raise Expired(english("Nothing was sent: the dialog cannot be read back. This is a new one.")) from error
     if (sighting.user, sighting.kind, sighting.server) != (user, kind, server):
-        raise Expired("Nothing was sent: the dialog was opened for something else. This is a new one.")
+        raise Expired(english("Nothing was sent: the dialog was opened for something else. This is a new one."))
     try:
         signing.loads(text, salt=_SALT, max_age=VALID_SECONDS)
     except signing.SignatureExpired as error:
-        words = f"Nothing was sent: the dialog was older than {VALID_SECONDS} s. This is how it is now."
+        words = english(
+            "Nothing was sent: the dialog was older than %(valid_seconds)s s. This is how it is now.",
+            valid_seconds=VALID_SECONDS,
+        )
         raise Expired(words, sighting) from error
     return sighting
 

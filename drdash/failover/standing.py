@@ -3,6 +3,7 @@
 import msgspec
 from django.contrib.auth.models import User
 
+from drdash.english import english
 from drdash.failover.guard import Kind
 from drdash.failover.reasons import Mark, Reason, own
 from drdash.failover.wish import Invalid, Wish
@@ -24,7 +25,7 @@ def standing(user: User, tenant: Tenant) -> Standing:
     reach = access.reach(user)
     role = reach.role(tenant.pk)
     if role is None:
-        raise Invalid("You have no access to this tenant any more.")
+        raise Invalid(english("You have no access to this tenant any more."))
     now = reach.tenants[tenant.pk]
     return Standing(role, now.posture, now.two_persons)
 

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from django.utils import timezone
 
 from drdash.cloud.records import Server
+from drdash.english import english
 from drdash.estate import polling
 from drdash.estate.aside import aside
 from drdash.estate.clients import actor, reader
@@ -28,9 +29,9 @@ def survey(chosen: Sequence[tuple[Tenant, Sequence[Server]]]) -> dict[tuple[int,
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="survey") as pool:
         for tenant, servers in chosen:
             if tenant.posture is Posture.PAUSED:
-                found |= _all(tenant, servers, "Nothing is read of a tenant that is paused.")
+                found |= _all(tenant, servers, english("Nothing is read of a tenant that is paused."))
             elif (client := usable(reader, tenant)) is None:
-                found |= _all(tenant, servers, "The cloud's credential cannot be used: connect it again.")
+                found |= _all(tenant, servers, english("The cloud's credential cannot be used: connect it again."))
             else:
                 read = pool.submit(read_many, client, servers, now=timezone.now)
                 asked.append((tenant, servers, read, pool.submit(without_token, usable(actor, tenant))))

@@ -6,6 +6,7 @@ import re
 import msgspec
 
 from drdash.cloud.records import RecoveryPoint, Server
+from drdash.english import english
 from drdash.failover.guard import PRODUCTION, Kind
 from drdash.failover.sighting import Sighting
 from drdash.tenants.models import Tenant
@@ -52,20 +53,32 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 def check(wish: Wish, server: Server) -> None:
     """Raise Invalid when the wish is wrong in itself, whatever the cloud shows."""
     if len(server.key) > LONGEST_ID:
-        raise Invalid(f"The server's id is longer than the {LONGEST_ID} characters that an action can name.")
+        raise Invalid(
+            english(
+                "The server's id is longer than the %(longest_id)s characters that an action can name.",
+                longest_id=LONGEST_ID,
+            )
+        )
     if not _KEY.fullmatch(wish.key):
-        raise Invalid("The idempotency key must be 1 to 100 visible ASCII characters.")
+        raise Invalid(english("The idempotency key must be 1 to 100 visible ASCII characters."))
     if wish.glass and wish.kind is not Kind.START_PROD:
-        raise Invalid("The glass is broken for a start of production alone.")
+        raise Invalid(english("The glass is broken for a start of production alone."))
     if wish.glass and len(" ".join(wish.glass.split())) < SHORTEST_GLASS:
-        raise Invalid(f"Write why the glass is broken, in {SHORTEST_GLASS} characters at least.")
+        raise Invalid(
+            english(
+                "Write why the glass is broken, in %(shortest_glass)s characters at least.",
+                shortest_glass=SHORTEST_GLASS,
+            )
+        )
     point = wish.recovery_point
     if point is None:
         return
     if wish.kind is Kind.STOP:
-        raise Invalid("A stop takes no recovery point.")
+        raise Invalid(english("A stop takes no recovery point."))
     if not all(_RECOVERY_POINT_ID.fullmatch(one) for one in (point.backup_id, point.archive_id, point.vault_id)):
-        raise Invalid("A recovery point needs all three ids, of letters, digits, - and @: backup, archive and vault.")
+        raise Invalid(
+            english("A recovery point needs all three ids, of letters, digits, - and @: backup, archive and vault.")
+        )
 
 
 def names_it(kind: Kind, server: Server) -> bool:

@@ -53,12 +53,16 @@ def _one(text: str, language: str) -> str | None:
     for form in _forms(language):
         found = form.pattern.fullmatch(text)
         if found and not any(_broken_off(value) for value in found.groups()):
-            return gettext(form.msgid) % {name: _value(value, language) for name, value in found.groupdict().items()}
+            return gettext(form.msgid) % {
+                name: _value(name, value, language) for name, value in found.groupdict().items()
+            }
     return None
 
 
-def _value(value: str, language: str) -> str:
-    """What a sentence was filled with: another sentence in turn, a name as it is."""
+def _value(name: str, value: str, language: str) -> str:
+    """What a sentence was filled with: another sentence, or the parts that were ``told``, in turn; a name as it is."""
+    if name == "told":
+        return "; ".join(_one(part, language) or part for part in value.split("; "))
     return _said(value, language) if value.endswith(ENDS) else value
 
 
