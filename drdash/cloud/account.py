@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from drdash.cloud.errors import CloudError
+from drdash.english import english
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
@@ -68,27 +69,29 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 def root(address: str, *, plain_http_hosts: tuple[str, ...] = ()) -> str:
     """A cloud's address as typed → ``scheme://host[:port]``, lower case. Raises BadAddress with what is wrong."""
     if not address.isascii() or not address.isprintable() or " " in address.strip() or "\\" in address:
-        raise BadAddress("The cloud's address has characters that no address has.")
+        raise BadAddress(english("The cloud's address has characters that no address has."))
     try:
         parts = urlsplit(address.strip().lower())
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise BadAddress("The cloud's address cannot be read as a URL.") from None
+        raise BadAddress(english("The cloud's address cannot be read as a URL.")) from None
     if parts.scheme not in {"https", "http"}:
-        raise BadAddress("The cloud's address must start with https://.")
+        raise BadAddress(english("The cloud's address must start with https://."))
     if "@" in parts.netloc:
-        raise BadAddress("The cloud's address must not contain a user or a password.")
+        raise BadAddress(english("The cloud's address must not contain a user or a password."))
     if parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise BadAddress("Give the cloud's root alone, such as https://eu2-cloud.example.com, without a path.")
+        raise BadAddress(english("Give the cloud's root alone, such as https://eu2-cloud.example.com, without a path."))
     address_of_host = _ip(host)
     if address_of_host is None and not _HOST.fullmatch(host):
-        raise BadAddress("The cloud's address has no readable host name.")
+        raise BadAddress(english("The cloud's address has no readable host name."))
     # One spelling for one cloud: actions on the same server must meet.
     host = host.removesuffix(".")
     port = None if port == {"https": 443, "http": 80}[parts.scheme] else port
     loopback = host == "localhost" or (address_of_host is not None and address_of_host.is_loopback)
     if parts.scheme == "http" and not loopback and host not in {allowed.lower() for allowed in plain_http_hosts}:
-        raise BadAddress(f"Plain http to {host} would show the secret to everyone on the way: use https.")
+        raise BadAddress(
+            english("Plain http to %(host)s would show the secret to everyone on the way: use https.", host=host)
+        )
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{'' if port is None else f':{port}'}"
 
 

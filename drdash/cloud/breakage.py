@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import requests
 
 from drdash.cloud.errors import CloudError
+from drdash.english import english
 
-LATE = "it did not answer in time"
+LATE = english("it did not answer in time")
 
 
 def reason_of(error: BaseException) -> str:
@@ -16,26 +17,28 @@ def reason_of(error: BaseException) -> str:
     for cause in _chain(error):
         match cause:
             case socket.gaierror(errno=socket.EAI_AGAIN):
-                return "the name server does not answer"
+                return english("the name server does not answer")
             case socket.gaierror() | UnicodeError():
-                return "its name is not known"
+                return english("its name is not known")
             case ssl.SSLCertVerificationError():
-                return f"its certificate is not trusted ({cause.verify_message.rstrip('.')})"
+                return english("its certificate is not trusted (%(why)s)", why=cause.verify_message.rstrip("."))
             case ssl.SSLError():
-                return f"TLS failed ({(cause.reason or 'no reason given').replace('_', ' ').lower()})"
+                return english(
+                    "TLS failed (%(why)s)", why=(cause.reason or "no reason given").replace("_", " ").lower()
+                )
             case ConnectionRefusedError():
-                return "it refuses connections"
+                return english("it refuses connections")
             case ConnectionResetError() | BrokenPipeError():
-                return "it was reset"
+                return english("it was reset")
             case TimeoutError():
                 return LATE
             case requests.exceptions.InvalidSchema() | requests.exceptions.InvalidURL():
-                return "the address is not on the account's own host"
+                return english("the address is not on the account's own host")
             case OSError(args=(str() as words,)) if words.startswith("Tunnel"):
-                return "the proxy refuses it"
+                return english("the proxy refuses it")
             case OSError(strerror=str() as words) if words:
                 return words[:1].lower() + words[1:]
-    return "it does not speak HTTP as it should"
+    return english("it does not speak HTTP as it should")
 
 
 def _chain(error: BaseException | None, depth: int = 0) -> Iterator[BaseException]:

@@ -22,6 +22,7 @@ from drdash.cloud.records import RecoveryPoint, Server, Site
 from drdash.cloud.sessions import origin, session_for, transport_for
 from drdash.cloud.transport import Deadline, Go, Reply, at_once, exchange
 from drdash.cloud.words import ServerType
+from drdash.english import english
 
 __all__ = ["Account", "BadAddress", "Client", "Listing", "Patience", "Sent", "body_of"]
 
@@ -142,19 +143,19 @@ class Client:
     def site(self, uuid: str, *, deadline: float = 30.0) -> Site:
         """GET /sites/{uuid}."""
         if not _UUID.fullmatch(uuid):
-            raise wire.NotSent("The site's uuid has characters that no uuid has.")
+            raise wire.NotSent(english("The site's uuid has characters that no uuid has."))
         with self._deadline(deadline) as until:
             reply = self._get(f"{self._base}/sites/{quote(uuid, safe='')}", until, ANSWER_LIMIT)
         self._read_by(wire.decipher, reply)
         (site,) = listing.sites([msgspec.Raw(reply.body)])
         if site.key != uuid.lower():
-            raise wire.NotUnderstood("The cloud answered with another site than the one that was asked for.")
+            raise wire.NotUnderstood(english("The cloud answered with another site than the one that was asked for."))
         return site
 
     def beside(self, path: str, *, deadline: float, limit: int = ANSWER_LIMIT) -> Reply:
         """GET a path and query of the cloud that is not the DR API's: whatever came back, up to ``limit`` bytes."""
         if not _PATH.fullmatch(path):
-            raise wire.NotSent("This is not a path at the cloud.")
+            raise wire.NotSent(english("This is not a path at the cloud."))
         with self._deadline(deadline) as until:
             return self._get(origin(self.account) + path, until, limit)
 
@@ -224,9 +225,9 @@ class Client:
         body = body_of(recovery_point)
         try:
             if not _UUID.fullmatch(uuid):
-                raise wire.NotSent("The server's uuid has characters that no uuid has.")
+                raise wire.NotSent(english("The server's uuid has characters that no uuid has."))
             if recovery_point and not all(msgspec.structs.astuple(recovery_point)):
-                raise wire.NotSent("A recovery point needs all three of its ids.")
+                raise wire.NotSent(english("A recovery point needs all three of its ids."))
             with self._deadline(FETCH_SECONDS) as until:
                 token = self._tokens.current(until)
             self._tokens.hold.obey()

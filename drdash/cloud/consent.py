@@ -15,6 +15,7 @@ from drdash.cloud.errors import WrongCredential
 from drdash.cloud.grants import Token
 from drdash.cloud.oauth import OwnHold, ask
 from drdash.cloud.transport import Deadline
+from drdash.english import english
 
 
 def verifier() -> str:
@@ -52,6 +53,6 @@ def redeem(
         token = ask(account, form, hold=OwnHold(monotonic), now=now, deadline=until)
     if token.refresh is None:
         raise WrongCredential(
-            "The cloud's token for this sign-in cannot be renewed: have it allow offline_access to the client."
+            english("The cloud's token for this sign-in cannot be renewed: have it allow offline_access to the client.")
         )
     return token

@@ -4,6 +4,8 @@ says who is to blame and what to do.
 
 import re
 
+from drdash.english import english
+
 _TOKEN = re.compile(r"(?i)(?:bearer|basic)\s+\S+|[\w.~+/=-]{41,}")
 
 
@@ -54,18 +56,18 @@ class SignInAgain(WrongCredential):
 class ErrorAnswer(CloudError):
     """The cloud answered with an error status: ``code`` and ``message`` are its own words, empty when it gave none."""
 
-    said = "The cloud answered with an error"
+    said = english("The cloud answered with an error (%(words)s).")
 
-    def __init__(self, status: int, code: str = "", message: str = "") -> None:
+    def __init__(self, status: int, code: str = "", message: str = "", **values: object) -> None:
         self.status, self.code, self.message = status, code, message
         own_words = f"{status} {code}".strip() + (f": {message.rstrip('.')}" if message else "")
-        super().__init__(f"{self.said} ({own_words}).")
+        super().__init__(self.said % {"words": own_words, **values})
 
 
 class BadRequest(ErrorAnswer):
     """400: the cloud finds the request wrong, ``additional`` says where. Blame: drdash. Remedy: report it."""
 
-    said = "The cloud finds the request wrong"
+    said = english("The cloud finds the request wrong (%(words)s).")
 
     def __init__(self, status: int, code: str = "", message: str = "", *, additional: tuple[str, ...] = ()) -> None:
         super().__init__(status, code, message)
@@ -75,30 +77,30 @@ class BadRequest(ErrorAnswer):
 class Unauthorized(ErrorAnswer):
     """401: the access token is not accepted, even a new one. Blame: the credential. Remedy: connect the cloud anew."""
 
-    said = "The cloud does not accept the access token"
+    said = english("The cloud does not accept the access token (%(words)s).")
 
 
 class Forbidden(ErrorAnswer):
     """403: the credential lacks the privilege. Blame: its role in the cloud. Remedy: give it the role that it needs."""
 
-    said = "The cloud does not allow this to the credential"
+    said = english("The cloud does not allow this to the credential (%(words)s).")
 
     def __init__(self, status: int, code: str = "", message: str = "", *, lacks: str = "") -> None:
         if lacks:
-            self.said = f"The cloud refused: {lacks}"
-        super().__init__(status, code, message)
+            self.said = english("The cloud refused: %(told)s (%(words)s).")
+        super().__init__(status, code, message, told=lacks)
 
 
 class NotFound(ErrorAnswer):
     """404: the cloud does not know it. Blame: deleted, or another tenant's. Remedy: read the list again."""
 
-    said = "The cloud does not know what was asked for"
+    said = english("The cloud does not know what was asked for (%(words)s).")
 
 
 class Conflict(ErrorAnswer):
     """409: the resource is in the way of itself; ``task_uuids`` (lower case) are what keeps it busy. Remedy: wait."""
 
-    said = "The cloud finds the resource in another state than needed"
+    said = english("The cloud finds the resource in another state than needed (%(words)s).")
 
     def __init__(self, status: int, code: str = "", message: str = "", *, task_uuids: tuple[str, ...] = ()) -> None:
         super().__init__(status, code, message)
@@ -108,15 +110,14 @@ class Conflict(ErrorAnswer):
 class TooManyRequests(ErrorAnswer):
     """429: the cloud is overloaded, or was asked too often. Remedy: nothing is sent for ``retry_after`` seconds."""
 
-    said = "The cloud asks to wait"
+    said = english("The cloud asks to wait for %(seconds)s s (%(words)s).")
 
     def __init__(self, status: int, code: str = "", message: str = "", *, retry_after: int) -> None:
-        self.said = f"The cloud asks to wait for {retry_after} s"
-        super().__init__(status, code, message)
+        super().__init__(status, code, message, seconds=retry_after)
         self.retry_after = retry_after
 
 
 class ServerFault(ErrorAnswer):
     """5xx: the cloud failed. Blame: the cloud. Remedy: read again later; what a POST did is unknown."""
 
-    said = "The cloud failed"
+    said = english("The cloud failed (%(words)s).")

@@ -15,6 +15,7 @@ import msgspec
 from drdash.cloud import wire
 from drdash.cloud.account import Account, Grant
 from drdash.cloud.errors import NotSent, NotUnderstood, SignInAgain, WrongCredential
+from drdash.english import english
 
 _MARGIN_SECONDS = 60.0
 # The reference's own pattern. Another one would make requests fail with the token in the error's text.
@@ -72,7 +73,7 @@ def first(account: Account) -> Form:
             user = {"username": account.username, "password": account.password}
             return Form(Shown.PASSWORD, {"grant_type": account.grant, **user})
         case Grant.AUTHORIZATION_CODE:
-            raise SignInAgain("Nobody is signed in at the cloud any more: sign in there again.")
+            raise SignInAgain(english("Nobody is signed in at the cloud any more: sign in there again."))
         case Grant.JWT_BEARER if account.assertion:
             scope = {"scope": _scope(account.tenant)} if account.tenant else {}
             return Form(Shown.ASSERTION, {"grant_type": account.grant, "assertion": account.assertion, **scope})
@@ -103,7 +104,7 @@ def _public(account: Account) -> dict[str, str]:
 
 def _scope(tenant: str) -> str:
     if not _TENANT.fullmatch(tenant):
-        raise NotSent("The tenant's uuid has characters that no uuid has.")
+        raise NotSent(english("The tenant's uuid has characters that no uuid has."))
     return f"urn:acronis.com:tenant-id:{tenant}"
 
 
@@ -120,14 +121,16 @@ def granted(status: int, headers: Mapping[str, str], body: bytes, *, now: float,
     named = error if isinstance(error, str) else ""
     if status in {400, 401, 403} and account.grant is Grant.PASSWORD and _wants_second_factor(answer):
         raise WrongCredential(
-            "The cloud wants a second factor (a TOTP code) of this user, and drdash cannot use an account with "
-            "two-factor sign-in: make an API client there, and connect with the grant client_credentials."
+            english(
+                "The cloud wants a second factor (a TOTP code) of this user, and drdash cannot use an account with "
+                "two-factor sign-in: make an API client there, and connect with the grant client_credentials."
+            )
         )
     refused = status == 401 or (status in {400, 403} and named)
     if refused or (form.shown is Shown.PARTNERS_TOKEN and status in {400, 403, 404}):
         raise _refusal(status, named, account, form, over=_is_over(account.assertion, now))
     if status in {404, 405}:
-        raise NotUnderstood(f"This is not a DR cloud: its token endpoint answered {status}.")
+        raise NotUnderstood(english("This is not a DR cloud: its token endpoint answered %(status)s.", status=status))
     raise wire.fault(status, headers, b"" if _repeats_a_secret(answer, account, form) else body, now=now)
 
 
@@ -140,9 +143,9 @@ def ending_with(token: Token, other: Token) -> Token:
 def _token(answer: Mapping[str, Any], headers: Mapping[str, str], now: float, form: Form) -> Token:
     text, kind = answer.get("access_token"), answer.get("token_type")
     if not isinstance(text, str) or not text:
-        raise NotUnderstood("This is not a DR cloud: its token endpoint answered without an access token.")
+        raise NotUnderstood(english("This is not a DR cloud: its token endpoint answered without an access token."))
     if not _BEARER.fullmatch(text) or (isinstance(kind, str) and kind.lower() != "bearer"):
-        raise NotUnderstood("The cloud gave an access token of a kind that its reference does not know.")
+        raise NotUnderstood(english("The cloud gave an access token of a kind that its reference does not know."))
     life, end = _number(answer.get("expires_in")), _number(answer.get("expires_on"))
     if life is None and end is not None:
         # By the cloud's own clock where it tells it: ours may be an hour off.
@@ -210,54 +213,72 @@ def _refusal(status: int, named: str, account: Account, form: Form, *, over: boo
     said = f" ({status} {named})" if _ERROR_CODE.fullmatch(named) else f" ({status})"
     wrong_client = named == "invalid_client" and form.shown is not Shown.PARTNERS_TOKEN
     unproven = named == "invalid_grant" or (status == 401 and not account.client_id)
-    sentence = f"The cloud gives no access token to this client{said}."
+    sentence = english("The cloud gives no access token to this client%(said)s.")
     error = WrongCredential
     match form.shown:
         case _ if wrong_client and not account.client_id:
-            sentence = f"The cloud wants an API client beside the user{said}: give its id and its secret as well."
+            sentence = english(
+                "The cloud wants an API client beside the user%(said)s: give its id and its secret as well."
+            )
         case _ if wrong_client:
-            sentence = f"The client id or its secret is wrong{said}."
+            sentence = english("The client id or its secret is wrong%(said)s.")
         case Shown.SECRET if status == 401:
-            sentence = f"The client id or its secret is wrong{said}."
+            sentence = english("The client id or its secret is wrong%(said)s.")
         case Shown.SECRET if named == "invalid_scope":
-            sentence = f"The cloud has nothing that this client may do{said}: give the client a role there."
+            sentence = english("The cloud has nothing that this client may do%(said)s: give the client a role there.")
         case Shown.PASSWORD if named in _NO_GRANT:
-            sentence = (
-                f"The cloud gives no access token for a password{said}: make an API client there and use its secret."
+            sentence = english(
+                "The cloud gives no access token for a password%(said)s: make an API client there and use its secret."
             )
         case Shown.PASSWORD if unproven:
-            sentence = f"The username or the password is wrong{said}."
+            sentence = english("The username or the password is wrong%(said)s.")
         case Shown.PASSWORD if status == 401:
-            sentence = f"The username or the password is wrong, or the client id or its secret{said}."
+            sentence = english("The username or the password is wrong, or the client id or its secret%(said)s.")
         case Shown.PASSWORD if named == "invalid_scope":
-            sentence = f"The cloud has nothing that this user may do{said}: give the user a role there."
+            sentence = english("The cloud has nothing that this user may do%(said)s: give the user a role there.")
         case Shown.PASSWORD:
-            sentence = f"The cloud gives no access token to this user{said}."
+            sentence = english("The cloud gives no access token to this user%(said)s.")
         case Shown.REFRESH if unproven or status == 401:
-            sentence, error = f"The cloud no longer accepts the sign-in{said}: sign in there again.", SignInAgain
+            sentence, error = (
+                english("The cloud no longer accepts the sign-in%(said)s: sign in there again."),
+                SignInAgain,
+            )
         case Shown.CODE if named in _NO_GRANT:
-            sentence = f"The cloud lets nobody sign in for this client{said}: have it allow authorization_code to it."
+            sentence = english(
+                "The cloud lets nobody sign in for this client%(said)s: have it allow authorization_code to it."
+            )
         case Shown.CODE if named == "invalid_scope":
-            sentence = f"The cloud does not let this client stay signed in{said}: have it allow offline_access to it."
+            sentence = english(
+                "The cloud does not let this client stay signed in%(said)s: have it allow offline_access to it."
+            )
         case Shown.CODE if unproven or status == 401:
-            sentence, error = f"The cloud does not accept this sign-in{said}: it is over. Sign in again.", SignInAgain
+            sentence, error = (
+                english("The cloud does not accept this sign-in%(said)s: it is over. Sign in again."),
+                SignInAgain,
+            )
         case Shown.ASSERTION if named in _NO_GRANT:
-            sentence = f"The cloud gives no access token for an assertion{said}: make an API client there instead."
+            sentence = english(
+                "The cloud gives no access token for an assertion%(said)s: make an API client there instead."
+            )
         case Shown.ASSERTION if named == "invalid_scope":
-            sentence = f"The assertion does not reach this tenant{said}: give one of a user who may see it."
+            sentence = english("The assertion does not reach this tenant%(said)s: give one of a user who may see it.")
         case Shown.ASSERTION if unproven and over:
-            sentence = f"The time of the assertion is over{said}: make a new one."
+            sentence = english("The time of the assertion is over%(said)s: make a new one.")
         case Shown.ASSERTION if unproven:
-            sentence = f"The cloud does not accept the assertion{said}: make a new one, signed for this cloud."
+            sentence = english(
+                "The cloud does not accept the assertion%(said)s: make a new one, signed for this cloud."
+            )
         case Shown.ASSERTION if status == 401:
-            sentence = f"The cloud does not accept the assertion, or the client id or its secret{said}."
+            sentence = english("The cloud does not accept the assertion, or the client id or its secret%(said)s.")
         case Shown.PARTNERS_TOKEN if named in _NO_GRANT:
-            sentence = f"The cloud does not exchange this client's token for a customer's{said}: it is no partner's."
+            sentence = english(
+                "The cloud does not exchange this client's token for a customer's%(said)s: it is no partner's."
+            )
         case Shown.PARTNERS_TOKEN if status == 401:
-            sentence = f"The cloud does not accept the partner's token in exchange for a customer's{said}."
+            sentence = english("The cloud does not accept the partner's token in exchange for a customer's%(said)s.")
         case Shown.PARTNERS_TOKEN:
-            sentence = (
-                f"The cloud does not exchange the partner's token for this customer's{said}: the customer left the "
+            sentence = english(
+                "The cloud does not exchange the partner's token for this customer's%(said)s: the customer left the "
                 "partner, or does not allow it access."
             )
-    return error(sentence, status=status, code=named)
+    return error(sentence % {"said": said}, status=status, code=named)

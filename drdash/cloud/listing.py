@@ -8,6 +8,7 @@ import msgspec
 
 from drdash.cloud import reading, wire
 from drdash.cloud.records import Server, Site
+from drdash.english import english
 
 MOST_PAGES = 2000
 MOST_BYTES = 256 * 1024 * 1024
@@ -43,26 +44,34 @@ def gather(
         page = get(query)
         size += page.size
         if size > MOST_BYTES:
-            raise wire.NotUnderstood(f"The cloud's list is larger than {MOST_BYTES // 1024**2} MiB.")
+            raise wire.NotUnderstood(
+                english("The cloud's list is larger than %(size)s MiB.", size=MOST_BYTES // 1024**2)
+            )
         if total is not None and page.total not in {None, total}:
             raise wire.NotUnderstood(
-                f"The cloud's list changed while it was read: it counted {total} items at first, then {page.total}."
+                english(
+                    "The cloud's list changed while it was read: it counted %(total)s items at first, then %(now)s.",
+                    total=total,
+                    now=page.total,
+                )
             )
         total = total if page.total is None else page.total
         for item in read(page.items):
             if item.key in items:
                 raise wire.NotUnderstood(
-                    "The cloud's list gave the same item twice: it changed while it was read, or is wrong."
+                    english("The cloud's list gave the same item twice: it changed while it was read, or is wrong.")
                 )
             items[item.key] = item
         if page.after is None:
             whole = page.total is not None and len(items) >= page.total
             return Listing(items=tuple(items.values()), total=page.total, whole=whole)
         if page.after in cursors:
-            raise wire.NotUnderstood("The cloud's list goes in circles: it gave the same cursor twice.")
+            raise wire.NotUnderstood(english("The cloud's list goes in circles: it gave the same cursor twice."))
         cursors.add(page.after)
         query = [("after", page.after)]
-    raise wire.NotUnderstood(f"The cloud's list does not end: it has more than {MOST_PAGES} pages.")
+    raise wire.NotUnderstood(
+        english("The cloud's list does not end: it has more than %(most_pages)s pages.", most_pages=MOST_PAGES)
+    )
 
 
 def servers(items: Sequence[msgspec.Raw]) -> list[Server]:
@@ -70,7 +79,7 @@ def servers(items: Sequence[msgspec.Raw]) -> list[Server]:
     try:
         return [reading.server(item) for item in items]
     except reading.Malformed as error:
-        raise wire.NotUnderstood(f"The cloud's list of servers cannot be read: {error}.") from None
+        raise wire.NotUnderstood(english("The cloud's list of servers cannot be read: %(told)s.", told=error)) from None
 
 
 def sites(items: Sequence[msgspec.Raw]) -> list[Site]:
@@ -78,7 +87,7 @@ def sites(items: Sequence[msgspec.Raw]) -> list[Site]:
     try:
         return [reading.site(item) for item in items]
     except reading.Malformed as error:
-        raise wire.NotUnderstood(f"The cloud's sites cannot be read: {error}.") from None
+        raise wire.NotUnderstood(english("The cloud's sites cannot be read: %(told)s.", told=error)) from None
 
 
 def chunks(resource_ids: Sequence[str]) -> Iterator[list[str]]:

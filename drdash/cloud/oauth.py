@@ -17,6 +17,7 @@ from drdash.cloud.grants import Form, Shown, Token
 from drdash.cloud.sessions import origin, session_for, transport_for
 from drdash.cloud.shelf import Memory, Shelf, ShelfAway
 from drdash.cloud.transport import Deadline, exchange
+from drdash.english import english
 
 __all__ = ["FETCH_SECONDS", "Hold", "Memory", "OwnHold", "Shelf", "ShelfAway", "Token", "Tokens", "ask"]
 
@@ -117,7 +118,7 @@ class Tokens:
         if self._missed is None and (token := self._good(self._known.get(self._place), instead_of)) is not None:
             return token
         if not self._lock.acquire(timeout=deadline.left):
-            raise NotSent("The cloud gave no access token in time.")
+            raise NotSent(english("The cloud gave no access token in time."))
         try:
             self._make_up()
             return self._at(self._place, deadline, instead_of)
@@ -152,7 +153,7 @@ class Tokens:
                     self._refused = ""
                 return found
             if deadline.over:
-                raise NotSent("The cloud gave no access token in time: another process is at it.")
+                raise NotSent(english("The cloud gave no access token in time: another process is at it."))
             time.sleep(min(STEP_SECONDS, deadline.left))
 
     def _shared(self, place: str, deadline: Deadline, refused: Token | None) -> Token | None:
@@ -180,7 +181,9 @@ class Tokens:
         known = self._known.get(place)
         used = known.refresh if known else None
         if used is None and self._account.grant is Grant.AUTHORIZATION_CODE:
-            raise NotSent("Nothing was asked: the place where the sign-in at the cloud is kept does not answer.")
+            raise NotSent(
+                english("Nothing was asked: the place where the sign-in at the cloud is kept does not answer.")
+            )
         made = self._made(place, used, deadline)
         self._miss(place, made, used)
         return made

@@ -10,6 +10,7 @@ from drdash.cloud import wire
 from drdash.cloud.client import Client
 from drdash.cloud.errors import shortened
 from drdash.cloud.transport import Deadline
+from drdash.english import english
 
 MOST_PAGES = 500
 _LIMIT = 8 * 1024 * 1024
@@ -36,7 +37,7 @@ def customers(client: Client, *, deadline: float) -> Customers:
     reply = client.beside(f"/api/2/clients/{quote(client.account.client_id, safe='')}", deadline=until.left)
     own = _id(wire.decipher(reply.status, reply.headers, reply.body), "tenant_id")
     if own is None:
-        raise wire.NotUnderstood("The cloud does not say whose API client this is.")
+        raise wire.NotUnderstood(english("The cloud does not say whose API client this is."))
     found: dict[str, Customer] = {}
     query = {"subtree_root_id": own, "lod": "basic"}
     cursors: set[str] = set()
@@ -47,10 +48,16 @@ def customers(client: Client, *, deadline: float) -> Customers:
         if page.after is None:
             return Customers(own=own, items=tuple(sorted(found.values(), key=lambda one: (one.name.lower(), one.uuid))))
         if page.after in cursors:
-            raise wire.NotUnderstood("The cloud's list of customers goes in circles: it gave the same cursor twice.")
+            raise wire.NotUnderstood(
+                english("The cloud's list of customers goes in circles: it gave the same cursor twice.")
+            )
         cursors.add(page.after)
         query["after"] = page.after
-    raise wire.NotUnderstood(f"The cloud's list of customers does not end: it has more than {MOST_PAGES} pages.")
+    raise wire.NotUnderstood(
+        english(
+            "The cloud's list of customers does not end: it has more than %(most_pages)s pages.", most_pages=MOST_PAGES
+        )
+    )
 
 
 def _customer(item: msgspec.Raw) -> Customer | None:
@@ -58,11 +65,11 @@ def _customer(item: msgspec.Raw) -> Customer | None:
     try:
         it = msgspec.json.decode(item)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise wire.NotUnderstood("The cloud's list of customers cannot be read.") from None
+        raise wire.NotUnderstood(english("The cloud's list of customers cannot be read.")) from None
     if not isinstance(it, dict) or it.get("kind") != "customer" or it.get("enabled") is not True:
         return None
     if (uuid := _id(it, "id")) is None:
-        raise wire.NotUnderstood("The cloud's list of customers cannot be read: one of them has no uuid.")
+        raise wire.NotUnderstood(english("The cloud's list of customers cannot be read: one of them has no uuid."))
     name = it.get("name")
     return Customer(uuid=uuid, name=(shortened(name, longest=200) if isinstance(name, str) else "") or uuid)
 

@@ -22,10 +22,11 @@ from drdash.cloud.records import (
     Vm,
 )
 from drdash.cloud.words import OpenEnum, Readiness, Rel, ServerStatus, ServerType, Severity, SiteStatus, VmStatus
+from drdash.english import english
 
 # What is read here is decoded again elsewhere, further down in the stack: it must be far from Python's own limit.
 DEEPEST = 50
-TOO_DEEP = "an item is nested too deeply"
+TOO_DEEP = english("an item is nested too deeply")
 
 _Word = TypeVar("_Word", bound=OpenEnum)
 
@@ -87,11 +88,11 @@ def _item(item: bytes | msgspec.Raw) -> dict[str, Any]:
     try:
         value = _without_backup_uri(msgspec.json.decode(item))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Malformed("an item is not JSON") from error
+        raise Malformed(english("an item is not JSON")) from error
     except RecursionError:
         raise Malformed(TOO_DEEP) from None
     if not isinstance(value, dict):
-        raise Malformed("an item is not an object")
+        raise Malformed(english("an item is not an object"))
     return value
 
 
@@ -109,7 +110,7 @@ def _without_backup_uri(value: Any, depth: int = 0) -> Any:
 
 def _uuid(it: Mapping[str, Any]) -> str:
     if not (uuid := _text(it, "uuid").strip()):
-        raise Malformed("an item has no uuid")
+        raise Malformed(english("an item has no uuid"))
     return uuid
 
 

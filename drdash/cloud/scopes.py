@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from drdash.english import english
+
 ADMIN = "dr_service::admin"
 SUPPORT = "dr::support_operator"
 READONLY = "protection::readonly"
@@ -17,8 +19,12 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 
 def lacks(call: str) -> str:
     """What to say when the cloud does not allow the call (one of NEEDED)."""
-    *others, last = NEEDED[call]
-    return f"this credential lacks {' or '.join(filter(None, [', '.join(others), last]))}"
+    match NEEDED[call]:
+        case (only,):
+            return english("this credential lacks %(scope)s", scope=only)
+        case (*others, last):
+            return english("this credential lacks %(scopes)s or %(last)s", scopes=", ".join(others), last=last)
+    return ""
 
 
 def allowed(call: str, scopes: Sequence[str] | None) -> bool | None:

@@ -24,6 +24,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError
 
 from drdash.cloud.breakage import LATE, reason_of
 from drdash.cloud.errors import Broken, NotSent
+from drdash.english import english
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
@@ -126,7 +127,7 @@ class _Watched(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         attempt = _attempt.get()
-        failure: OSError = OSError("its name has no address")
+        failure: OSError = OSError(english("its name has no address"))
         for family, kind, protocol, _, address in _addresses(self._dns_host, self.port, attempt.deadline):
             sock = socket.socket(family, kind, protocol)
             try:
@@ -164,10 +165,10 @@ class _Watched(HTTPConnection):
             if not attempt.begun:
                 asked = attempt.deadline.left
                 if not attempt.go():
-                    raise _Withheld("The last word was not to send it.")
+                    raise _Withheld(english("The last word was not to send it."))
                 # Whoever was paused since has the word, and not the moment for which it was given.
                 if asked - attempt.deadline.left > WORD_SECONDS:
-                    raise _Withheld("The last word to send it was too long ago.")
+                    raise _Withheld(english("The last word to send it was too long ago."))
             # Whoever was paused at any point until here sends nothing late, not even the rest of what was begun.
             if attempt.deadline.over:
                 raise TimeoutError("the deadline is over")
@@ -240,7 +241,7 @@ def exchange(
         except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             if not attempt.begun:
                 why = LATE if deadline.over else reason_of(attempt.why or error)
-                raise NotSent(f"There is no connection to {host}: {why}.") from None
+                raise NotSent(english("There is no connection to %(host)s: %(told)s.", host=host, told=why)) from None
             raise Broken(_breakage(host, error, attempt)) from None
         # A body that is read until the connection ends looks whole when the deadline has ended the connection.
         if deadline.over:
@@ -272,7 +273,7 @@ def _addresses(host: str, port: int, deadline: Deadline) -> list[Any]:
     try:
         answer = found.get(timeout=min(CONNECT_SECONDS, deadline.left))
     except queue.Empty:
-        raise TimeoutError("the name server does not answer") from None
+        raise TimeoutError(english("the name server does not answer")) from None
     if isinstance(answer, Exception):
         raise answer
     return answer
@@ -280,8 +281,12 @@ def _addresses(host: str, port: int, deadline: Deadline) -> list[Any]:
 
 def _breakage(host: str, error: BaseException | None, attempt: _Attempt) -> str:
     if attempt.deadline.over:
-        return f"The answer of {host} was not there after {attempt.deadline.seconds:g} s."
+        return english(
+            "The answer of %(host)s was not there after %(seconds)s s.",
+            host=host,
+            seconds=f"{attempt.deadline.seconds:g}",
+        )
     if isinstance(error, _TooLarge):
-        return f"The answer of {host} is larger than {attempt.limit // 1024} KiB."
-    reason = reason_of(error) if error else "it ended"
-    return f"The connection to {host} broke before the answer was whole: {reason}."
+        return english("The answer of %(host)s is larger than %(size)s KiB.", host=host, size=attempt.limit // 1024)
+    told = reason_of(error) if error else english("it ended")
+    return english("The connection to %(host)s broke before the answer was whole: %(told)s.", host=host, told=told)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from drdash.cloud import sentences
 from drdash.cloud.errors import (
     BadRequest,
     Broken,
@@ -137,7 +138,7 @@ def decipher(status: int, headers: Mapping[str, str], body: bytes, *, now: float
     try:
         return msgspec.json.decode(body)
     except _NOT_JSON:
-        raise NotUnderstood(f"The cloud answered with {_looks(body)} instead of JSON.") from None
+        raise NotUnderstood(sentences.NOT_JSON % {"told": _looks(body)}) from None
 
 
 def page(status: int, headers: Mapping[str, str], body: bytes, *, now: float | None = None) -> Page:
@@ -149,9 +150,9 @@ def page(status: int, headers: Mapping[str, str], body: bytes, *, now: float | N
     try:
         listing = msgspec.json.decode(body, type=_Listing)
     except msgspec.ValidationError:
-        raise NotUnderstood("The cloud answered with JSON that is not a page of a list of items.") from None
+        raise NotUnderstood(sentences.NO_PAGE) from None
     except _NOT_JSON:
-        raise NotUnderstood(f"The cloud answered with {_looks(body)} instead of JSON.") from None
+        raise NotUnderstood(sentences.NOT_JSON % {"told": _looks(body)}) from None
     paging = listing.paging or _Paging()
     after = paging.cursors.after if paging.cursors else None
     return Page(items=tuple(listing.items), after=after or None, total=paging.total, size=len(body))
@@ -166,15 +167,15 @@ def answer(
         task = _at(_object(body), "task_uuid")
         if isinstance(task, str) and UUID.fullmatch(task):
             return Accepted(task_uuid=task)
-        return Unclear(f"The cloud answered 202, but with {_looks(body)} instead of the task that it started.")
+        return Unclear(sentences.NO_TASK % {"told": _looks(body)})
     documented = _documented(body) if status in _REFUSALS else None
     if documented is None:
-        sentence = f"The cloud answered {status} with {_looks(body)}, which does not tell whether it took the action."
+        sentence = sentences.UNTOLD % {"status": status, "told": _looks(body)}
         return Unclear(sentence, retry_after=retry_after)
     tasks = documented.tasks
     if tasks is not None and not (isinstance(tasks, list) and all(isinstance(task, str) for task in tasks)):
         if status == 409:
-            return Unclear(f"The cloud answered 409 {documented.code}, but its list of tasks cannot be read.")
+            return Unclear(sentences.NO_TASKS % {"code": documented.code})
         tasks = None
     return Refused(
         status=status,
@@ -205,10 +206,10 @@ def fault(status: int, headers: Mapping[str, str], body: bytes, *, now: float | 
     if 500 <= status <= 599:
         return ServerFault(status, code, message)
     if 300 <= status <= 399:
-        return NotUnderstood(f"The cloud answered with a redirect ({status}), which is never followed.")
+        return NotUnderstood(sentences.REDIRECT % {"status": status})
     if said:
         return ErrorAnswer(status, code, message)
-    return NotUnderstood(f"The cloud answered {status} with {_looks(body)}, which its reference does not know.")
+    return NotUnderstood(sentences.UNKNOWN % {"status": status, "told": _looks(body)})
 
 
 def wait(headers: Mapping[str, str], body: bytes, *, now: float | None = None) -> int:
@@ -290,7 +291,7 @@ def _looks(body: bytes) -> str:
     """What a body looks like, in words; never its content."""
     start = body[:200].lstrip().lower()
     if not start:
-        return "an empty body"
+        return sentences.EMPTY
     if start.startswith(b"<"):
-        return "a page of HTML"
-    return "another JSON than documented" if _object(body) is not None else "something that is not JSON"
+        return sentences.HTML
+    return sentences.OTHER_JSON if _object(body) is not None else sentences.OTHER

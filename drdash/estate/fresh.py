@@ -10,6 +10,7 @@ import msgspec
 from drdash.cloud.client import Client, Listing
 from drdash.cloud.errors import CloudError, NotFound
 from drdash.cloud.records import Server, Site
+from drdash.english import english
 from drdash.estate.polling import Now
 from drdash.estate.snapshot import Read
 
@@ -50,7 +51,7 @@ def read_fresh(client: Client, known: Server, *, now: Now) -> Fresh:
         site_read = both.submit(_site, client, known)
     server, site = server_read.result(), site_read.result()
     if isinstance(server, CloudError):
-        return Fresh(started, problem=f"The cloud could not be asked: {server}")
+        return Fresh(started, problem=english("The cloud could not be asked: %(error)s", error=server))
     # The site that was read may not be the one that the server names by now.
     moved = server is not None and server.site_key != known.site_key
     if isinstance(site, CloudError) or moved:
@@ -66,7 +67,10 @@ def read_many(client: Client, known: Sequence[Server], *, now: Now) -> dict[str,
         sites_read = both.submit(_sites, client)
     servers, sites = servers_read.result(), sites_read.result()
     if isinstance(servers, CloudError):
-        return {one.key: Fresh(started, problem=f"The cloud could not be asked: {servers}") for one in known}
+        return {
+            one.key: Fresh(started, problem=english("The cloud could not be asked: %(error)s", error=servers))
+            for one in known
+        }
     by_key = {server.key: server for server in servers.items}
     return {one.key: _of_many(started, by_key.get(one.key), sites) for one in known}
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import User
 
 from drdash.audit import record
+from drdash.english import english
 from drdash.estate.aside import aside
 from drdash.estate.models import LONGEST_UUID, Note
 from drdash.estate.store import store
@@ -35,12 +36,12 @@ def leave(tenant: Tenant, server: str, text: str, *, by: User, at: datetime, ins
     """
     role = reach(by).role(tenant.pk)
     if role is None or not role.runs_tests:
-        raise Denied("Your role may look, not leave notes.")
+        raise Denied(english("Your role may look, not leave notes."))
     text = text.replace("\0", "").strip()[:LONGEST]
     with record.writing():
         known = note_of(tenant.pk, server)
         if stamp(known) != instead_of:
-            raise Overtaken("Somebody wrote another note meanwhile: read it, then write yours.")
+            raise Overtaken(english("Somebody wrote another note meanwhile: read it, then write yours."))
         if text == (known.text if known else "") or len(server) > LONGEST_UUID:
             return
         verb = "left a note" if text else "took a note off"

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from drdash.cloud.client import Patience
 from drdash.cloud.errors import CloudError, NotUnderstood, TooManyRequests, WrongCredential
+from drdash.english import english
 from drdash.estate import history
 from drdash.estate.breaker import THE_CLOUDS
 from drdash.estate.clients import Way
@@ -42,7 +43,15 @@ RETRIES = 2
 PATIENT_SECONDS = 20.0
 LONGEST_BACK_OFF = 60.0
 BARRED = timedelta(minutes=15)
-ONLY_SO_OFTEN = "Lest it be locked out, it is tried again every 15 minutes only, and at once when it is replaced."
+FEWER_SERVERS = english(
+    "The cloud counts %(total)s servers, but listed %(items)s: the list changed while it was read, or is cut short."
+)
+FEWER_SITES = english(
+    "The cloud counts %(total)s sites, but listed %(items)s: the list changed while it was read, or is cut short."
+)
+ONLY_SO_OFTEN = english(
+    "Lest it be locked out, it is tried again every 15 minutes only, and at once when it is replaced."
+)
 HALF_A_TICK = 0.5  # the clock ticks each second: without it every interval would wait for the tick after its end
 
 Now = Callable[[], datetime]
@@ -144,12 +153,9 @@ def _whole(estate: Estate, way: Way, now: Now, pause: Pause, jitter: float) -> t
         # One deadline for both: a pass must not last longer than what stale means.
         left = min(PASS_SECONDS, max(1.0, PASS_SECONDS - (now() - started).total_seconds()))
         servers = way.client.servers(deadline=left, patience=patience)
-        for listing, what in ((servers, "servers"), (sites, "sites")):
+        for listing, short in ((servers, FEWER_SERVERS), (sites, FEWER_SITES)):
             if listing.total is not None and not listing.whole:
-                raise NotUnderstood(
-                    f"The cloud counts {listing.total} {what}, but listed {len(listing.items)}: the list changed while "
-                    "it was read, or is cut short."
-                )
+                raise NotUnderstood(short % {"total": listing.total, "items": len(listing.items)})
     except CloudError as error:
         told = False if isinstance(error, THE_CLOUDS) else None
         plans().note_try(way.cloud, estate.tenant, at=started, good=told)

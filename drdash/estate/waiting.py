@@ -13,6 +13,7 @@ from django.conf import settings
 from drdash.clock import boot_seconds
 from drdash.cloud.errors import TooManyRequests, WrongCredential
 from drdash.cloud.wire import LONGEST_WAIT
+from drdash.english import english
 from drdash.estate.store import WAIT, StoreAway, away, connection
 
 # A Redis that hangs costs whoever asks it this time-out: after one that failed, so long nobody else asks.
@@ -120,7 +121,12 @@ class BarredHold:
     def obey(self) -> None:
         """Raise Barred or TooManyRequests while there is something to wait for."""
         if (left := self._bar.left()) > 0:
-            raise Barred(f"The cloud turned the credential down; in {ceil(left / 60)} min it is shown to it again.")
+            raise Barred(
+                english(
+                    "The cloud turned the credential down; in %(minutes)s min it is shown to it again.",
+                    minutes=ceil(left / 60),
+                )
+            )
         self._hold.obey()
 
 

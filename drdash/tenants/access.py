@@ -7,6 +7,7 @@ import msgspec
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db.models import Model, Q, QuerySet
 
+from drdash.english import english
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
 
@@ -84,7 +85,7 @@ def must_keep(by: User | None) -> None:
     ``by`` None is whoever runs commands on the server: they may.
     """
     if by is not None and not (by.is_active and by.is_superuser):
-        raise Denied("Only a superuser connects clouds, and replaces or takes off what is connected.")
+        raise Denied(english("Only a superuser connects clouds, and replaces or takes off what is connected."))
 
 
 def must_administer(by: User | None, tenant: Tenant) -> None:
@@ -92,4 +93,4 @@ def must_administer(by: User | None, tenant: Tenant) -> None:
     if by is None or (by.is_active and by.is_superuser):
         return
     if reach(by).role(tenant.pk) is not Role.ADMIN:
-        raise Denied("Only an admin of the tenant pauses it, or arms it.")
+        raise Denied(english("Only an admin of the tenant pauses it, or arms it."))

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from drdash.audit import record
 from drdash.cloud.account import Account
+from drdash.english import english
 from drdash.tenants.checking import SHORT, Found, Refusal
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
@@ -44,7 +45,11 @@ def admins_called(admin: str | None) -> list[User]:
         return list(users.filter(is_superuser=True))
     found = users.filter(username=admin).first()
     if found is None:
-        raise Refusal(f'There is no active user called "{admin}": create one with manage.py createsuperuser.')
+        raise Refusal(
+            english(
+                'There is no active user called "%(admin)s": create one with manage.py createsuperuser.', admin=admin
+            )
+        )
     return [found]
 
 
@@ -66,11 +71,16 @@ def already(account: Account, uuid: str) -> Tenant | None:
 def refuse_name(name: str) -> None:
     """Raises Refusal for a name that a tenant cannot have."""
     if not name:
-        raise Refusal("Give the tenant a name.")
+        raise Refusal(english("Give the tenant a name."))
     if len(name) > _LONGEST_NAME or not name.isprintable():
-        raise Refusal(f"The name is longer than {_LONGEST_NAME} characters, or has some that cannot be printed.")
+        raise Refusal(
+            english(
+                "The name is longer than %(longest)s characters, or has some that cannot be printed.",
+                longest=_LONGEST_NAME,
+            )
+        )
     if Tenant.objects.filter(name=name, removed_at=None).exists():
-        raise Refusal(f'There is a tenant called "{name}" already: choose another name.')
+        raise Refusal(english('There is a tenant called "%(name)s" already: choose another name.', name=name))
 
 
 def free_name(wanted: str, *, partner: str, taken: set[str]) -> str:

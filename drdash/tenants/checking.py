@@ -13,6 +13,7 @@ from drdash.cloud.client import Client
 from drdash.cloud.errors import CloudError, Forbidden, NotFound
 from drdash.cloud.oauth import Memory, Token
 from drdash.cloud.partner import Customer, Customers
+from drdash.english import english
 
 CHECK_SECONDS = 30.0
 # For all of a partner's customers together; so many of them at once.
@@ -41,9 +42,11 @@ def grant_called(name: str) -> Grant:
     try:
         return Grant.JWT_BEARER if name == "jwt-bearer" else Grant(name)
     except ValueError:
-        raise Refusal(f'drdash knows no grant "{name}": give {_or(SHORT.values())}.') from None
+        known = _or(SHORT.values())
+        raise Refusal(english('drdash knows no grant "%(name)s": give %(known)s.', name=name, known=known)) from None
 
 
+GIVE_ROLE = english("Give it such a role.")
 SHORT = {grant: "jwt-bearer" if grant is Grant.JWT_BEARER else grant.value for grant in Grant}
 
 
@@ -52,30 +55,41 @@ def refuse_incomplete(account: Account, token: Token | None = None) -> None:
     match account.grant:
         case Grant.PASSWORD:
             if not account.username or not account.password:
-                raise Refusal("The grant password needs a username and its password.")
+                raise Refusal(english("The grant password needs a username and its password."))
         case Grant.CLIENT_CREDENTIALS:
             if not account.client_id or account.username:
-                raise Refusal("The grant client_credentials needs an API client's id and secret, and no username.")
+                raise Refusal(
+                    english("The grant client_credentials needs an API client's id and secret, and no username.")
+                )
         case Grant.AUTHORIZATION_CODE:
             if not account.client_id or token is None or token.refresh is None:
                 raise Refusal(
-                    "The grant authorization_code needs an API client's id and somebody's sign-in in the browser: open "
-                    "the page Connect a cloud of the web server."
+                    english(
+                        "The grant authorization_code needs an API client's id and somebody's sign-in in the "
+                        "browser: open the page Connect a cloud of the web server."
+                    )
                 )
         case Grant.JWT_BEARER:
             if not account.client_id and not account.assertion:
-                raise Refusal("The grant jwt-bearer needs a partner's API client with its secret, or an assertion.")
+                raise Refusal(
+                    english("The grant jwt-bearer needs a partner's API client with its secret, or an assertion.")
+                )
     if account.username and account.grant is not Grant.PASSWORD:
-        raise Refusal(f"The grant {SHORT[account.grant]} has no use for a username: leave it out.")
+        raise Refusal(
+            english("The grant %(short)s has no use for a username: leave it out.", short=SHORT[account.grant])
+        )
     # A client that people sign in for may be a public one.
     if account.client_id and not account.client_secret and account.grant is not Grant.AUTHORIZATION_CODE:
-        raise Refusal("The client secret is empty.")
+        raise Refusal(english("The client secret is empty."))
     for secret in (account.client_secret, account.password, account.assertion):
         if any("\ud800" <= character <= "\udfff" for character in secret):
-            raise Refusal("The secret is not UTF-8: the terminal or the environment has another encoding.")
-    for what, text in (("client id", account.client_id), ("username", account.username)):
+            raise Refusal(english("The secret is not UTF-8: the terminal or the environment has another encoding."))
+    for text, wrong in (
+        (account.client_id, english("The client id is too long, or has characters that none has.")),
+        (account.username, english("The username is too long, or has characters that none has.")),
+    ):
         if len(text) > _LONGEST or not text.isprintable():
-            raise Refusal(f"The {what} is too long, or has characters that none has.")
+            raise Refusal(wrong)
 
 
 def is_partners(account: Account) -> bool:
@@ -98,18 +112,24 @@ def look(account: Account, *, token: Token | None = None, tokens: Memory | None 
         except Forbidden as error:
             if account.grant is Grant.CLIENT_CREDENTIALS and (customers := _customers_too(client)):
                 raise Refusal(
-                    f"This is a partner's API client, with {customers} customers and no servers of its own: connect it "
-                    f"with the grant jwt-bearer, which gets a token for each customer."
+                    english(
+                        "This is a partner's API client, with %(customers)s customers and no servers of its own: "
+                        "connect it with the grant jwt-bearer, which gets a token for each customer.",
+                        customers=customers,
+                    )
                 ) from error
-            raise Refusal(f"The cloud was not connected. {error}{_may(client.scopes)} Give it such a role.") from error
+            told = f"{error}{_may(client.scopes)} {GIVE_ROLE}"
+            raise Refusal(english("The cloud was not connected. %(error)s", error=told)) from error
         except NotFound as error:
-            raise Refusal(f"This is not a DR cloud, or not its root: it knows no DR API. {error}") from error
+            raise Refusal(
+                english("This is not a DR cloud, or not its root: it knows no DR API. %(error)s", error=error)
+            ) from error
         finally:
             client.close()
     except BadAddress as error:
         raise Refusal(str(error)) from error
     except CloudError as error:
-        raise Refusal(f"The cloud was not connected. {error}") from error
+        raise Refusal(english("The cloud was not connected. %(error)s", error=error)) from error
     return Found(
         tenants=tuple(sorted({site.tenant_uuid.lower() for site in sites.items if site.tenant_uuid})),
         sites=len(sites.items),
@@ -132,15 +152,21 @@ def list_customers(account: Account, tokens: Memory) -> Customers:
         raise Refusal(str(error)) from error
     except (Forbidden, NotFound) as error:
         raise Refusal(
-            f"This API client may not list any customers, so it is no partner's: connect it with the grant "
-            f"client_credentials if it is a customer's own. {error}"
+            english(
+                "This API client may not list any customers, so it is no partner's: connect it with the "
+                "grant client_credentials if it is a customer's own. %(error)s",
+                error=error,
+            )
         ) from error
     except CloudError as error:
-        raise Refusal(f"The cloud was not connected. {error}") from error
+        raise Refusal(english("The cloud was not connected. %(error)s", error=error)) from error
     if not found.items:
         raise Refusal(
-            "This API client has no customers that are enabled and let it in: add them in the cloud's console, or, if "
-            "it is a customer's own client, connect it with the grant client_credentials."
+            english(
+                "This API client has no customers that are enabled and let it in: add them in the "
+                "cloud's console, or, if it is a customer's own client, connect it with the grant "
+                "client_credentials."
+            )
         )
     return found
 
@@ -153,13 +179,18 @@ def look_at_all(
 
     def one(customer: Customer) -> Found | str:
         if boot_seconds() - begun > MANY_SECONDS:
-            return f"It was not checked: that took over {MANY_SECONDS:.0f} s for those before it. Choose fewer at once."
+            return english(
+                "It was not checked: that took over %(seconds)s s for those before it. Choose fewer at once.",
+                seconds=f"{MANY_SECONDS:.0f}",
+            )
         try:
             found = look(msgspec.structs.replace(account, tenant=customer.uuid), tokens=tokens)
         except Refusal as refusal:
             return str(refusal)
         if found.tenants and customer.uuid not in found.tenants:
-            return f"Its token shows the sites of another tenant ({', '.join(found.tenants)})."
+            return english(
+                "Its token shows the sites of another tenant (%(tenants)s).", tenants=", ".join(found.tenants)
+            )
         return found
 
     chosen = list(customers)
@@ -188,7 +219,7 @@ def _client(account: Account, tokens: Memory) -> Client:
 
 
 def _may(scopes: tuple[str, ...] | None) -> str:
-    return f" Its token says that it may: {', '.join(scopes)}." if scopes else ""
+    return " " + english("Its token says that it may: %(scopes)s.", scopes=", ".join(scopes)) if scopes else ""
 
 
 def _or(words: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from drdash.cloud.account import Account, BadAddress, Grant
 from drdash.cloud.oauth import Token
+from drdash.english import english
 from drdash.tenants import access, partners
 from drdash.tenants.accounts import fill, typed
 from drdash.tenants.adding import Connected, add, admins_called, already, refuse_name
@@ -63,7 +64,7 @@ def connect(
     if not is_partners(account) or tenant_uuid:
         refuse_name(name)
     elif not name:
-        raise Refusal("Give the partner a name.")
+        raise Refusal(english("Give the partner a name."))
     admins = admins_called(admin)
     _root(account)
     refuse_incomplete(account, token)
@@ -77,7 +78,7 @@ def connect(
         # Here, too: somebody may have been as quick with the same.
         refuse_name(name)
         if earlier := already(account, uuid):
-            raise Refusal(f'This tenant is connected already, as "{earlier.name}".')
+            raise Refusal(english('This tenant is connected already, as "%(earlier)s".', earlier=earlier.name))
         credential = Credential(name=name, is_simulator=found.simulator, scopes=" ".join(found.scopes))
         fill(credential, account)
         credential.save()
@@ -104,7 +105,13 @@ def connect(
 def told_uuid(found: Found, wanted: str) -> str:
     """Whose estate was found: the uuid that was given, if the sites agree, or the one they name. Raises Refusal."""
     if wanted and found.tenants and wanted not in found.tenants:
-        raise Refusal(f"This credential sees the tenant {', '.join(found.tenants)}, and not {wanted}.")
+        raise Refusal(
+            english(
+                "This credential sees the tenant %(tenants)s, and not %(wanted)s.",
+                tenants=", ".join(found.tenants),
+                wanted=wanted,
+            )
+        )
     return wanted or next(iter(found.tenants), "")
 
 

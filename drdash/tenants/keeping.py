@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from drdash.audit import record
+from drdash.english import english
 from drdash.tenants import access
 from drdash.tenants.adding import described
 from drdash.tenants.checking import Refusal
@@ -55,7 +56,11 @@ def ask_two_persons(tenant: Tenant, *, by: User | None) -> None:
     """
     access.must_administer(by, tenant)
     if not tenant.two_persons and access.count_admins(tenant) < 2:
-        raise Refusal(f"{tenant.name} has no second admin: nobody could approve anything. Make one first.")
+        raise Refusal(
+            english(
+                "%(tenant)s has no second admin: nobody could approve anything. Make one first.", tenant=tenant.name
+            )
+        )
     _set(tenant, by, "asks for two persons", two_persons=True)
 
 
@@ -64,7 +69,7 @@ def ask_one_person(tenant: Tenant, *, by: User | None) -> None:
     admin it would be the way round. Raises access.Denied.
     """
     if by is not None and not (by.is_active and by.is_superuser):
-        raise access.Denied("Only a superuser lets one admin alone start and stop production again.")
+        raise access.Denied(english("Only a superuser lets one admin alone start and stop production again."))
     _set(tenant, by, "asks for one person", two_persons=False)
 
 
@@ -96,7 +101,7 @@ def drop(credential: Credential, *, by: User | None) -> None:
     access.must_keep(by)
     with transaction.atomic():
         if user := using(credential).first():
-            raise Refusal(f'The credential is needed by "{user.name}": take that off first.')
+            raise Refusal(english('The credential is needed by "%(user)s": take that off first.', user=user.name))
         detail = f'"{credential.name}", {described(credential)} at {credential.cloud}.'
         record.write(by=by, verb="credential dropped", at=timezone.now(), detail=detail)
         drop_unused(credential)

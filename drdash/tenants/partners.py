@@ -17,6 +17,7 @@ from drdash.cloud.errors import CloudError
 from drdash.cloud.oauth import Memory
 from drdash.cloud.partner import Customer as Listed
 from drdash.cloud.partner import Customers
+from drdash.english import english
 from drdash.tenants import access, checking
 from drdash.tenants.accounts import account_of, fill, has_secret_of, stored_partner
 from drdash.tenants.adding import Connected, add, admins_called, free_name, refuse_name
@@ -28,6 +29,15 @@ log = logging.getLogger(__name__)
 
 EVERY = timedelta(days=1)
 AFTER_A_FAILURE = timedelta(hours=1)
+
+NO_SUCH = english(
+    "The partner has no customer %(uuids)s that is enabled and lets it in, among its %(count)s customers."
+)
+WATCHED = english('It is watched already, as "%(name)s".')
+NONE = english('None of the customers can be watched. "%(name)s": %(why)s')
+NONE_OF_MANY = english(
+    'None of the customers can be watched. "%(name)s": %(why)s The same or the like goes for %(others)s more.'
+)
 
 
 class Refreshed(msgspec.Struct, frozen=True):
@@ -162,10 +172,7 @@ def _chosen(listed: Customers, uuids: Collection[str] | None) -> list[Listed]:
     wanted = dict.fromkeys(uuid.strip().lower() for uuid in uuids)
     known = {customer.uuid: customer for customer in listed.items}
     if missing := [uuid for uuid in wanted if uuid not in known]:
-        raise Refusal(
-            f"The partner has no customer {', '.join(missing)} that is enabled and lets it in, among its "
-            f"{len(known)} customers."
-        )
+        raise Refusal(NO_SUCH % {"uuids": ", ".join(missing), "count": len(known)})
     return [known[uuid] for uuid in wanted]
 
 
@@ -190,7 +197,7 @@ def _take(
         # Again: somebody may have been as quick with the same.
         watched = _watched(account)
         good = {one: found for one, found in tried.items() if one.uuid not in watched}
-        left_out = {one: f'It is watched already, as "{watched[one.uuid]}".' for one in chosen if one.uuid in watched}
+        left_out = {one: WATCHED % {"name": watched[one.uuid]} for one in chosen if one.uuid in watched}
         left_out |= bad
         if chosen and not good and not (credential.takes_all and not bad):
             raise Refusal(_none(left_out))
@@ -288,5 +295,4 @@ def _mark(credential: Credential, uuids: list[str], *, since: datetime | None) -
 
 def _none(left_out: dict[Listed, str]) -> str:
     (name, why), others = next((one.name, why) for one, why in left_out.items()), len(left_out) - 1
-    more = f" The same or the like goes for {others} more." if others else ""
-    return f'None of the customers can be watched. "{name}": {why}{more}'
+    return (NONE_OF_MANY if others else NONE) % {"name": name, "why": why, "others": others}

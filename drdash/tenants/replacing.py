@@ -11,6 +11,7 @@ from drdash.cloud import scopes
 from drdash.cloud.account import Account, Grant
 from drdash.cloud.oauth import Memory, Token
 from drdash.cloud.partner import Customer
+from drdash.english import english
 from drdash.tenants import access
 from drdash.tenants.accounts import account_of, fill, has_secret_of, stored_partner, typed
 from drdash.tenants.adding import described
@@ -68,7 +69,9 @@ def replace(
         found = _same_customers(account, tenants)
     else:
         if is_partners(account):
-            raise Refusal("A partner's API client takes the place of a partner's alone. Connect it as a cloud instead.")
+            raise Refusal(
+                english("A partner's API client takes the place of a partner's alone. Connect it as a cloud instead.")
+            )
         if credential.by_tenant and account.assertion and tenants:
             account = msgspec.structs.replace(account, tenant=tenants[0].uuid.lower())
         found = _same_tenants(account, token, credential, tenants)
@@ -106,7 +109,7 @@ def act_through(
     """
     access.must_keep(by)
     if tenant.removed_at is not None:
-        raise Refusal(f'"{tenant.name}" was taken off: connect it again.')
+        raise Refusal(english('"%(tenant)s" was taken off: connect it again.', tenant=tenant.name))
     account = typed(
         cloud=tenant.credential.cloud,
         grant=grant,
@@ -121,13 +124,23 @@ def act_through(
     uuid = _uuid_of(tenant)
     if not uuid:
         raise Refusal(
-            f'No site of "{tenant.name}" names its tenant, so nobody can tell whether this credential sees the same.'
+            english(
+                'No site of "%(tenant)s" names its tenant, so nobody can tell whether this credential sees the same.',
+                tenant=tenant.name,
+            )
         )
     if is_partners(account):
         account = msgspec.structs.replace(account, tenant=uuid)
     found = look(account, token=token)
     if uuid not in found.tenants:
-        raise Refusal(f'This credential sees {_seen(found)}, and not "{tenant.name}" ({uuid}).')
+        raise Refusal(
+            english(
+                'This credential sees %(told)s, and not "%(tenant)s" (%(uuid)s).',
+                told=_seen(found),
+                tenant=tenant.name,
+                uuid=uuid,
+            )
+        )
     before, at = tenant.acting, timezone.now()
     with transaction.atomic():
         credential = stored_partner(account) if is_partners(account) else None
@@ -146,7 +159,8 @@ def act_through(
         drop_unused(before)
     tenant.acting = credential
     if scopes.allowed("start_failover_test", found.scopes) is False:
-        return f"Its token says that {scopes.lacks('start_failover_test')}: the cloud may refuse to start failovers."
+        told = scopes.lacks("start_failover_test")
+        return english("Its token says that %(told)s: the cloud may refuse to start failovers.", told=told)
     return ""
 
 
@@ -180,17 +194,29 @@ def _same_customers(account: Account, tenants: list[Tenant]) -> Found:
     """A partner's account that reaches all of the tenants that the partner still has. Raises Refusal."""
     if not is_partners(account):
         raise Refusal(
-            f"This is a partner's credential, for {len(tenants)} tenants: replace it with a partner's API client."
+            english(
+                "This is a partner's credential, for %(tenants)s tenants: replace it with a partner's API client.",
+                tenants=len(tenants),
+            )
         )
     tokens = Memory()
     listed = {customer.uuid for customer in list_customers(account, tokens).items}
     wanted = {tenant.uuid.lower(): tenant for tenant in tenants if tenant.vanished_at is None}
     if missing := sorted(tenant.name for uuid, tenant in wanted.items() if uuid not in listed):
-        raise Refusal(f"This API client does not see all of the tenants that are watched: {', '.join(missing)}.")
+        raise Refusal(
+            english(
+                "This API client does not see all of the tenants that are watched: %(missing)s.",
+                missing=", ".join(missing),
+            )
+        )
     good, bad = look_at_all(account, [Customer(uuid, tenant.name) for uuid, tenant in wanted.items()], tokens)
     if bad and not good:
         customer, why = next(iter(bad.items()))
-        raise Refusal(f'This API client can read none of the tenants. "{customer.name}": {why}')
+        raise Refusal(
+            english(
+                'This API client can read none of the tenants. "%(customer)s": %(why)s', customer=customer.name, why=why
+            )
+        )
     return next(iter(good.values()), Found((), 0, 0, simulator=False, scopes=(), tokens=tokens))
 
 
@@ -201,7 +227,14 @@ def _same_tenants(account: Account, token: Token | None, before: Credential, ten
     for tenant in tenants:
         same = _is(account, before) if not found.tenants else expected[tenant.pk] in found.tenants
         if not same:
-            raise Refusal(f'This credential sees {_seen(found)}, and not "{tenant.name}" ({expected[tenant.pk]}).')
+            raise Refusal(
+                english(
+                    'This credential sees %(told)s, and not "%(tenant)s" (%(uuid)s).',
+                    told=_seen(found),
+                    tenant=tenant.name,
+                    uuid=expected[tenant.pk],
+                )
+            )
     return found
 
 
@@ -218,7 +251,9 @@ def _uuid_of(tenant: Tenant) -> str:
 
 def _refuse_same(account: Account, other: Credential | None) -> None:
     if other is not None and _is(account, other):
-        raise Refusal("To read and to act with one and the same credential, none is needed to act: give another one.")
+        raise Refusal(
+            english("To read and to act with one and the same credential, none is needed to act: give another one.")
+        )
 
 
 def _is(account: Account, credential: Credential) -> bool:
@@ -231,4 +266,6 @@ def _is(account: Account, credential: Credential) -> bool:
 
 
 def _seen(found: Found) -> str:
-    return f"the tenant {', '.join(found.tenants)}" if found.tenants else "no site that names its tenant"
+    if not found.tenants:
+        return english("no site that names its tenant")
+    return english("the tenant %(tenants)s", tenants=", ".join(found.tenants))

@@ -4,6 +4,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from drdash.english import english
+
 
 class Unopenable(Exception):
     """A sealed secret that none of the keys opens: the keys were changed or lost. Connect the cloud again."""
@@ -20,7 +22,10 @@ def unseal(sealed: str) -> str:
         return _keys().decrypt(sealed.encode()).decode()
     except InvalidToken as error:
         raise Unopenable(
-            "A stored secret cannot be opened with DRDASH_ENCRYPTION_KEYS. Bring the old key back, or connect again."
+            english(
+                "A stored secret cannot be opened with DRDASH_ENCRYPTION_KEYS. Bring the old key back, "
+                "or connect again."
+            )
         ) from error
 
 

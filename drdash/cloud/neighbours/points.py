@@ -12,6 +12,7 @@ from drdash.cloud import wire
 from drdash.cloud.errors import CloudError, TooManyRequests, shortened
 from drdash.cloud.records import RecoveryPoint
 from drdash.cloud.transport import Reply
+from drdash.english import english
 
 MOST_PAGES = 3
 # What the reference allows in each of the three ids.
@@ -63,7 +64,7 @@ def read(path: str, get: Callable[[str], Reply], *, now: float) -> Points:
         except CloudError as error:
             if number == 0 or isinstance(error, TooManyRequests):
                 raise
-            rest = f"Older ones could not be read. {error}"
+            rest = english("Older ones could not be read. %(error)s", error=error)
             break
         at = at or _date(reply.headers)
         for item in page.items:
@@ -78,12 +79,12 @@ def read(path: str, get: Callable[[str], Reply], *, now: float) -> Points:
         if not page.after:
             break
         if page.after in cursors:
-            rest = "The cloud's list goes in circles: it gave the same cursor twice."
+            rest = english("The cloud's list goes in circles: it gave the same cursor twice.")
             break
         after = page.after
         cursors.add(after)
     else:
-        rest = f"The cloud has older ones: only the first {len(found)} are shown."
+        rest = english("The cloud has older ones: only the first %(found)s are shown.", found=len(found))
     in_order = None not in created and created == sorted(created, key=_oldest_last, reverse=True)
     items = tuple(sorted(found.values(), key=lambda one: _oldest_last(one.created), reverse=True))
     return Points(items=items, at=at, unreadable=unreadable, rest=rest, newest=not rest or in_order)
@@ -125,11 +126,12 @@ def _checked(info: Any) -> tuple[str, bool]:
     if info is None:
         return "", False
     if not isinstance(info, dict):
-        return "it cannot be read", True
+        return english("it cannot be read"), True
     error, critical = info.get("error"), info.get("is_critical_error")
     if isinstance(error, dict):
-        error = error.get("message") or error.get("code") or "an error without words"
-    words = shortened(error, longest=120) if isinstance(error, str) else "" if not error else "an error without words"
+        error = error.get("message") or error.get("code") or english("an error without words")
+    wordless = english("an error without words") if error else ""
+    words = shortened(error, longest=120) if isinstance(error, str) else wordless
     return words, critical is not None and critical is not False
 
 

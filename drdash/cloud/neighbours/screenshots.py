@@ -6,6 +6,7 @@ import msgspec
 
 from drdash.cloud import wire
 from drdash.cloud.transport import Reply
+from drdash.english import english
 
 LARGEST = 5 * 1024 * 1024
 
@@ -23,9 +24,9 @@ def read(path: str, get: Callable[[str], Reply], *, now: float) -> Picture:
     if reply.status != 200:
         raise wire.fault(reply.status, reply.headers, reply.body, now=now)
     if len(reply.body) > LARGEST:
-        raise wire.NotUnderstood(f"The picture is larger than {LARGEST // 1024**2} MiB.")
+        raise wire.NotUnderstood(english("The picture is larger than %(size)s MiB.", size=LARGEST // 1024**2))
     if (kind := type_of(reply.body)) is None:
-        raise wire.NotUnderstood("What the link leads to is no picture (PNG, JPEG or WebP).")
+        raise wire.NotUnderstood(english("What the link leads to is no picture (PNG, JPEG or WebP)."))
     return Picture(type=kind, body=reply.body)
 
 
