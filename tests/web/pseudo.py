@@ -11,6 +11,7 @@ OPENS, CLOSES = "⟦", "⟧"
 SAYS = {"title", "aria-label", "aria-description", "placeholder", "alt", "data-label", "label"}
 SAYS |= {f"data-{name}" for name in ("lost", "back", "stale", "current", "copied", "uncopied")}
 QUOTES = {"code", "pre", "time", "script", "style", "textarea"}  # what somebody else said, and moments
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 ALONE = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
 
@@ -115,7 +116,7 @@ class Data:
         """What is left of a text without them; empty where nothing but signs and numbers is."""
         if text in self._whole:
             return ""
-        left = self._within.sub(" ", text)
+        left = self._within.sub(" ", MOMENT.sub(" ", text))
         return left.strip() if any(letter.isalpha() for letter in left) else ""
 
 

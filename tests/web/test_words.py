@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import Resolver404, resolve
 
-from drdash.cloud.records import Server
+from drdash.cloud.records import Server, Site
 from drdash.estate.store import store
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Tenant
@@ -63,9 +63,10 @@ def data(world: World) -> Data:
     known |= set(world.users)
     for tenant in Tenant.objects.all():
         estate = store().load(tenant.pk)
-        for seen in (*estate.servers.values(), *estate.sites.values()):
-            known |= set(strings(msgspec.json.decode(seen.record.json)))
-            known |= {seen.record.uuid[:8]}
+        records: list[Server | Site] = [seen.record for seen in estate.servers.values()]
+        records += [seen.record for seen in estate.sites.values()]
+        for record in records:
+            known |= {record.uuid[:8], *strings(msgspec.json.decode(record.json))}
     for model in apps.get_models():
         for row in model._default_manager.values():
             known |= set(strings(list(row.values())))
@@ -110,12 +111,11 @@ def every_page(world: World) -> Iterator[tuple[str, str, str]]:
         page = answer.content.decode()
         yield role, path, page
         for link in map(html.unescape, LINK.findall(page)):
-            what = (role, *kind(link))
-            if role in ("admin", "root") and (role, link) not in taken and counts[what] < MOST_OF_A_KIND:
-                if not link[1:].startswith((*OTHERS, "static/")):
-                    counts[what] += 1
-                    taken.add((role, link))
-                    todo.append((role, link))
+            what, here = (role, *kind(link)), not link[1:].startswith((*OTHERS, "static/"))
+            if here and role != "anonymous" and (role, link) not in taken and counts[what] < MOST_OF_A_KIND:
+                counts[what] += 1
+                taken.add((role, link))
+                todo.append((role, link))
 
 
 def every_answer(world: World) -> Iterator[tuple[str, str, str]]:
