@@ -91,7 +91,7 @@ def running(
         where = (one.estate.tenant, one.key)
         action = live.get(where)
         ours = action if action is not None and action.state != State.UNKNOWN else None
-        if ours is None and (is_left(one.server) or one.seen.missing_since):
+        if ours is None and (is_left(one.server) or one.seen.missing_since or not is_active(one.server)):
             continue
         production = one.server.status in PRODUCTION or origins.produces(one.server, runs.get(where))
         ranked.append((0 if production else 1 if ours else 2, one, ours))

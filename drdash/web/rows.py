@@ -26,7 +26,6 @@ from drdash.web.actioncards import action_card, around, stamp
 from drdash.web.pauses import Pause, pauses_of
 from drdash.web.wording import action_name
 
-RECENT = 10
 KEPT = 20_000
 
 _TOPIC = re.compile(r"(?:(?P<kind>server|site|action)-(?P<shape>row|panel)|health)-(?P<key>.+)")
@@ -89,11 +88,8 @@ def server_panel(
     runs: Failover | None = None,
     stale: bool | None = None,
 ) -> str:
-    """A server's page below its title: state, actions, issues, history, every field."""
+    """A server's page below its title: state, actions, issues, every field."""
     late = _stale(estate, stale)
-    recent = list(
-        Action.objects.filter(tenant_id=estate.tenant, server_uuid=seen.record.key).select_related("user")[:RECENT]
-    )
     site = estate.sites.get(seen.record.site_key)
     started, now = tested.seen_started(owner.pk, seen.record), timezone.now()
     last_test = tested.last_test(seen.record, started=started, now=now)
@@ -108,7 +104,7 @@ def server_panel(
         (last_test, old),
         _of(seen),
         _of(site),
-        tuple(map(stamp, [ours, *recent])),
+        stamp(ours),
         whose.stamp(runs),
     )
 
@@ -117,12 +113,7 @@ def server_panel(
         groups = facts.groups(seen.record.json, "Server")
         return _draw(
             "servers/_panel.html",
-            {
-                **context,
-                "groups": groups,
-                "tested": last_test,
-                "recent": [action_card(action) for action in recent],
-            },
+            {**context, "groups": groups, "tested": last_test},
             stale=late,
         )
 

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
@@ -83,6 +84,7 @@ def context(server: cards.ServerCard, told: History, *, before: datetime | None 
         "here": f"{here}?{urlencode({'before': before.isoformat()})}" if before else here,
         "earlier": f"{here}?{urlencode({'before': told.earlier.isoformat()})}" if told.earlier else "",
         "newest": here if before else "",
+        "actions": f"{reverse('actions')}?{urlencode({'server': server.server.key})}",
     }
 
 

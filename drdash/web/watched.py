@@ -18,7 +18,7 @@ from drdash.web.buttons import server_url
 from drdash.web.finding import Found
 from drdash.web.needs import Told
 from drdash.web.overview import Line
-from drdash.web.wording import Look, look_of
+from drdash.web.wording import Look, action_name, look_of
 
 
 class SiteTile(msgspec.Struct, frozen=True):
@@ -78,7 +78,9 @@ def look_at(owner: Tenant, estate: Estate, ours: Mapping[str, Action], now: date
         name=owner.name,
         needs=tuple(told),
         active=tuple(one for one in found if one.key in ours or overview.is_active(one.server)),
-        blocked=tuple(_blocked(one, owner.name) for one in recovery if armed and _is_blocked(one, owner, ours)),
+        blocked=tuple(
+            _blocked(one, owner.name, ours.get(one.key)) for one in recovery if armed and _is_blocked(one, owner, ours)
+        ),
         due=tuple(sorted((_due(one, owner.name) for one in due), key=by_age)),
         statuses=Counter(str(one.server.status or "") for one in found),
         sites=_sites(owner, estate),
@@ -98,15 +100,19 @@ def _is_blocked(one: Found, owner: Tenant, ours: Mapping[str, Action]) -> bool:
     return buttons.blocked(one.server, one.site, action, posture=owner.posture, missing=missing)
 
 
-def _blocked(one: Found, tenant: str) -> Line:
-    """A recovery server that allows no action, with the first of its issues or of its site's."""
+def _blocked(one: Found, tenant: str, ours: Action | None) -> Line:
+    """A recovery server that allows no action, with ours that is not over, or the first of its issues or its site's."""
     server, site = one.server, one.site
-    if server.issues:
+    if ours is not None:
+        text = f"{action_name(ours.kind, production=ours.production)}: {look_of(wording.STATE, ours.state).word}"
+    elif server.issues:
         text = server.issues[0].message or server.issues[0].code
     elif site is None:
         text = "Its site is not known."
     elif site.issues:
         text = f"Its site: {site.issues[0].message}"
+    elif site.readiness == Readiness.OK:
+        text = look_of(wording.SERVER_STATUS, server.status).word
     else:
         text = look_of(wording.READINESS, site.readiness).word
     return Line(overview.BLOCKED, cards.name_of(server), server_url(server.uuid), text, tenant=tenant)

@@ -42,7 +42,7 @@ def test_an_operator_picks_a_recovery_point_and_sees_its_task_end(person: SignIn
     go.click()
     expect(page.locator(".panel")).to_contain_text("Accepted, not done yet", timeout=SOON)
     assert sent(house, key) == {"recovery_point": point}
-    page.locator(".recent a").first.click()
+    page.locator("#history .steps a").first.click()
     task = page.locator(".tasks")
     expect(task).to_contain_text(re.compile(r"Running.*\d+ %, about \d+ s left"))
     expect(task.locator("progress")).to_have_attribute("max", "100")
