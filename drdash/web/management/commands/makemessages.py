@@ -12,7 +12,12 @@ IGNORED = ("tests/*", "benchmarks/*", "var/*", "templates/styleguide/*", "drdash
 class Command(makemessages.Command):
     help = "Gather what there is to translate, phrases too, into the catalog of each language."
 
-    xgettext_options = [*makemessages.Command.xgettext_options, "--keyword=phrase", "--keyword=phrases:1,2"]
+    xgettext_options = [
+        *makemessages.Command.xgettext_options,
+        "--keyword=phrase",
+        "--keyword=phrases:1,2",
+        "--keyword=english",
+    ]
     # What was written for another sentence is no translation.
     msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching"]
 
