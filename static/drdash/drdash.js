@@ -1,8 +1,7 @@
 // The page's own clock, stream, dialogs and keys: htmx swaps the rest.
-const LOST_MS = 20000; // the server sends something every 15 s
 const { body, documentElement: page } = document;
 const $ = (id) => document.getElementById(id);
-const all = (selector) => document.querySelectorAll(selector);
+const all = (selector, part = document) => [...part.querySelectorAll(selector)];
 const on = (names, listener) => names.split(" ").forEach((name) => document.addEventListener(name, listener, true));
 const told = $("said").dataset;
 
@@ -10,11 +9,12 @@ function say(words, name) {
   $("said").textContent = words.replace("NAME", name);
 }
 
-// ---- time: the server's, by the browser's clock, in the viewer's zone
-let offset = Number(page.dataset.now) - Date.now();
+// ---- time: the server's, in the viewer's zone
+let offset = page.dataset.now - Date.now();
 const now = () => Date.now() + offset;
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const relative = new Intl.RelativeTimeFormat(page.lang, { style: "short", numeric: "auto" });
+const tongue = navigator.languages.find((one) => one.startsWith(page.lang)) || page.lang;
+const exact = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium" });
+const relative = new Intl.RelativeTimeFormat(tongue, { style: "short", numeric: "auto" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 document.cookie = `drdash_zone=${exact.resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
 
@@ -26,36 +26,44 @@ function away(at) {
 
 function show(time) {
   const at = Date.parse(time.dateTime);
-  let text = time.dataset.show === "age" ? away(at) : exact.format(at);
-  if (time.dataset.show === "until" && at > now()) text += ` (${away(at)})`;
+  const how = time.dataset.show;
+  let text = how === "age" ? away(at) : exact.format(at);
+  if (how === "until" && at > now()) text += ` (${away(at)})`;
   if (time.textContent === text) return;
   time.textContent = text;
   time.title = `${exact.format(at)} (${time.dateTime})`;
 }
 
-const stale = new Map();
+let drawn;
 function tick() {
-  all("time[data-show]").forEach(show);
-  document.title = ($("free") ? "● " : "") + document.title.replace("● ", "");
-  for (const { dataset: { tenant, name, asOf, staleAfter } } of all("[data-stale-after]")) {
-    const late = !(now() - Date.parse(asOf) <= staleAfter * 1000);
-    if (stale.has(tenant) && stale.get(tenant) !== late) say(late ? told.stale : told.current, name);
-    stale.set(tenant, late);
-  }
-  for (const one of all("[data-tenant]")) one.classList.toggle("is-stale", stale.get(one.dataset.tenant) !== false);
+  times(body);
+  mark();
   if (document.hidden) return;
   if (!bar.hidden && Date.now() - last > page.dataset.poll * 1000) refresh(true);
   if (held && !inHand()) {
     held = false;
-    refresh(false);
+    refresh();
   }
 }
 
-// ---- the stream: one that survives its connections, as what listens to it does
+const times = (part) => all("time[data-show]", part).forEach(show);
+
+const stale = {};
+function mark() {
+  drawn = 0;
+  document.title = ($("free") ? "● " : "") + document.title.replace("● ", "");
+  for (const { dataset: { tenant, name, asOf, staleAfter } } of all("[data-stale-after]")) {
+    const late = !(now() - Date.parse(asOf) <= staleAfter * 1000);
+    if (stale[tenant] === !late) say(late ? told.stale : told.current, name);
+    stale[tenant] = late;
+  }
+  for (const one of all("[data-tenant]")) one.classList.toggle("is-stale", stale[one.dataset.tenant] !== false);
+}
+
+// ---- the stream: it survives its connections
 const bar = $("stream-lost");
 const names = new Set();
-let source, url, timer, worry;
-let pause = 1000;
+let source, url, timer, worry, pause = 1000;
 
 class Stream extends EventTarget {
   addEventListener(name, listener) {
@@ -64,18 +72,22 @@ class Stream extends EventTarget {
     source?.addEventListener(name, hear);
   }
   close() {
-    shut();
+    source?.close();
+    clearTimeout(timer);
     worry = clearTimeout(worry);
   }
 }
 const stream = new Stream();
-stream.addEventListener("beat", ({ data }) => (offset = data * 1000 - Date.now()));
-stream.addEventListener("estate-changed", () => refresh(false));
-stream.addEventListener("resync", () => refresh(true));
-stream.addEventListener("rights-changed", () => location.reload());
+Object.entries({
+  beat: ({ data }) => (offset = data * 1000 - Date.now()),
+  "estate-changed": () => refresh(),
+  resync: () => refresh(true),
+  "rights-changed": () => location.reload(),
+}).forEach((one) => stream.addEventListener(...one));
 
-function hear({ type, data }) {
-  wait(LOST_MS, reopen);
+function hear({ type, data, lastEventId }) {
+  if (lastEventId) url = url.replace(/after=.*/, "after=" + lastEventId);
+  listen();
   pause = 1000;
   worry = clearTimeout(worry);
   if (!bar.hidden) say(told.back);
@@ -84,33 +96,25 @@ function hear({ type, data }) {
 }
 
 function open() {
-  shut();
-  wait(LOST_MS, reopen);
+  source?.close();
+  listen();
   source = new EventSource(url);
   for (const name of names) source.addEventListener(name, hear);
-  source.onerror = () => (source.readyState === EventSource.CLOSED ? reopen() : fret());
+  source.onerror = reopen;
 }
 
-// A stream ends every few minutes, and its browser comes again: that alone is no loss.
-function fret() {
+// A stream ends every few minutes and comes again: that is no loss.
+function reopen() {
+  source?.close();
   worry ||= setTimeout(() => {
     if (bar.hidden) say(told.lost);
     bar.hidden = false;
   }, 4000);
-}
-
-function reopen() {
-  shut();
-  fret();
-  wait(pause, open);
+  wait(pause * (1 + Math.random()), open);
   pause = Math.min(pause * 2, 10000);
 }
 
-function shut() {
-  clearTimeout(timer);
-  source?.close();
-}
-
+const listen = () => wait(20000, reopen); // the server sends something every 15 s
 function wait(ms, then) {
   clearTimeout(timer);
   timer = setTimeout(then, ms);
@@ -127,47 +131,42 @@ on("visibilitychange", () => {
   if (document.hidden) return stream.close();
   tick();
   open();
-  refresh(true);
 });
 // What the browser kept of a page that was left is old.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
-// ---- what a page counts and lists: fetched at most once a second, and after the last change
-let due = 0;
-let whole = false;
+// ---- what a page counts and lists: fetched at most once a second
+let due, whole;
 let last = Date.now();
 function refresh(everything) {
   whole ||= everything;
   due ||= setTimeout(() => {
     for (const part of all(whole ? "[data-live]" : "[data-live='']")) {
-      part.dataset.whole = whole ? "1" : "";
+      part.dataset.whole = whole || "";
       htmx.trigger(part, "refresh");
     }
-    due = 0;
-    whole = false;
+    due = whole = 0;
     last = Date.now();
   }, Math.max(100, last + 1000 - Date.now()));
 }
 
 on("htmx:configRequest", ({ detail: { elt, headers, triggeringEvent } }) => {
-  if (elt.dataset.beside) headers["X-Shows"] = elt.dataset.beside.split(" ").filter($).join(" ");
-  if (inHand() && !elt.dataset.whole) headers["X-Hand"] = held = "1";
+  const { beside, have, whole } = elt.dataset;
+  if (beside) headers["X-Shows"] = beside.split(" ").filter($).join(" ");
+  if (inHand() && !whole) headers["X-Hand"] = held = "1";
   if (triggeringEvent?.type !== "refresh") return;
   headers["X-Refresh"] = "1";
-  if (elt.dataset.have && !elt.dataset.whole) headers["X-Have"] = elt.dataset.have;
+  if (have && !whole) headers["X-Have"] = have;
 });
 
-// ---- a list under a pointer or the focus: nothing goes and nothing comes there until they are elsewhere, or rest
-let moved = 0;
-let held = false;
+// ---- a list under a pointer or the focus: no row comes or goes until they rest
+let moved, held;
 on("pointermove pointerdown keydown", () => (moved = Date.now()));
 const inHand = () => $("results")?.matches(":hover, :focus-within") && Date.now() - moved < 30000;
 
 // ---- swaps
-const opened = new Set();
-on("toggle", ({ target }) => {
-  if (target.id) opened[target.open ? "add" : "delete"](target.id);
-});
+const opened = {};
+on("toggle", ({ target: { id, open } }) => (opened[id] = open));
 
 let focused = [];
 function hold() {
@@ -182,18 +181,16 @@ function restore() {
   const [words, ...ids] = focused;
   for (const near of ids.map($)) {
     if (!near || document.activeElement !== body) continue;
-    const some = [...near.querySelectorAll("a, button:enabled, summary")];
+    const some = all("a, button:enabled, summary", near);
     (some.find((one) => one.textContent === words) || some[0] || near).focus({ preventScroll: true });
   }
 }
 
 function settle({ target, detail }) {
   if (!detail.requestConfig && target.matches(".row")) target.classList.add("changed");
-  for (const id of opened) {
-    const one = $(id);
-    if (one?.tagName === "DETAILS") one.open = true;
-  }
-  tick();
+  for (const id in opened) if ($(id)?.matches("details")) $(id).open = opened[id];
+  times(target);
+  drawn ||= requestAnimationFrame(mark);
   restore();
 }
 on("htmx:afterSwap htmx:oobAfterSwap", settle);
@@ -207,7 +204,7 @@ on("htmx:beforeRequest", ({ detail: { target, elt, xhr } }) => {
   asked++;
   xhr.onloadend = () => {
     asked--;
-    refresh(false);
+    refresh();
   };
 });
 on("htmx:beforeSwap", ({ detail }) => {
@@ -222,7 +219,7 @@ on("htmx:beforeSwap", ({ detail }) => {
 
 // ---- dialogs
 const dialog = $("dialog");
-let opener = [];
+let opener;
 function pop() {
   if (dialog.open) return;
   opener = hold();
@@ -235,9 +232,10 @@ on("htmx:afterSwap", ({ target }) => {
   dialog.scrollTop = 0;
 });
 on("htmx:sendError htmx:responseError htmx:timeout", ({ detail: { target, requestConfig, xhr } }) => {
+  if (requestConfig.headers["X-Refresh"]) setTimeout(refresh, 5000, true);
   if (target.id !== "dialog-body") return;
-  // What was refused outright was not sent; of everything else nobody here can say.
-  const lost = requestConfig.verb === "post" && !(xhr.status >= 400 && xhr.status < 500);
+  // What was refused was not sent; of all else nobody can say.
+  const lost = requestConfig.verb === "post" && !/^4/.test(xhr.status);
   $(lost ? "dialog-lost" : "dialog-failed").hidden = false;
   pop();
 });
@@ -261,24 +259,32 @@ on("click", (event) => {
   }
 });
 
+// ---- menus close on Escape and a click elsewhere
+on("click keydown", ({ key, target }) => {
+  if (dialog.open || (key && key !== "Escape")) return;
+  for (const menu of all(".me[open], .menu[open]")) {
+    if (!key && menu.contains(target)) continue;
+    if (menu.contains(document.activeElement)) menu.firstElementChild.focus();
+    menu.open = false;
+  }
+});
+
 // ---- keys: a data-key is clicked, a field focused; j and k walk along rows
 let first = "";
 on("keydown", (event) => {
   const { key, target } = event;
-  if (key === "Escape") all(".me[open]").forEach((menu) => (menu.open = false));
   if (!page.dataset.keys || dialog.open || event.ctrlKey || event.altKey || event.metaKey) return;
   if (target.closest("input:not([type=checkbox]), select, textarea")) return;
-  let goal = document.querySelector(`[data-key="${CSS.escape(first + key)}"]`);
+  let [goal] = all(`[data-key="${CSS.escape(first + key)}"]`);
   first = key === "g" ? "g " : "";
   const step = { j: 1, k: -1 }[key];
   if (step) {
-    const rows = [...all("main tbody tr, main .lines li")];
+    const rows = all("main tbody tr, main .lines li");
     goal = rows[rows.findIndex((row) => row.contains(document.activeElement)) + step]?.querySelector("a");
   }
   if (!goal) return;
   event.preventDefault();
-  if (goal.href && !step) goal.click();
-  else goal.focus();
+  goal[goal.href && !step ? "click" : "focus"]();
 });
 
 setInterval(tick, 1000);

@@ -49,3 +49,20 @@ def test_keys_lead_from_page_to_page_and_along_rows_and_can_be_switched_off(pers
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page).to_have_url(re.compile("/keys/$"))
+
+
+def test_a_menu_closes_on_escape_and_on_a_click_elsewhere_and_the_focus_goes_where_it_belongs(person: SignIn) -> None:
+    someone = person("viewer", width=1600)
+    page = someone.open("/servers/")
+    menu, summary = page.locator("#by-status"), page.locator("#by-status > summary")
+    summary.click()
+    menu.locator("a").first.focus()
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(summary).to_be_focused()
+    summary.click()
+    expect(menu).to_have_attribute("open", "")
+    page.locator("#jump").click()
+    expect(menu).not_to_have_attribute("open", "")
+    expect(page.locator("#jump")).to_be_focused()
+    assert someone.stayed()

@@ -85,10 +85,11 @@ def test_the_freshness_and_the_rows_never_disagree(person: SignIn, house: House)
     someone = sit_before(person, "/sites/")
     with house.dead("worker", "beat"):
         stale = someone.page.evaluate(
-            """() => {
+            """async () => {
                 const health = document.querySelector(".health:not(.is-stale)");
                 const early = health.outerHTML.replace('class="health', 'class="is-stale health');
                 htmx.swap(health, early, { swapStyle: "outerHTML" });
+                await new Promise(requestAnimationFrame);  // what is about to be painted
                 const told = document.querySelectorAll(".health.is-stale").length > 0;
                 const shown = document.querySelectorAll("#main .is-stale[data-tenant]").length > 0;
                 return [told, shown];
