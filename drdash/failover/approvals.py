@@ -4,6 +4,7 @@ It holds for what both of them saw: the server, the action, the recovery point, 
 these changes it is void, and so it is when one of the two is no admin any more. The action is made when it may go.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +44,7 @@ __all__ = [
     "give",
     "lacks_only_approval",
     "lifted",
+    "one_of_each",
     "open_one",
     "settle",
     "sweep",
@@ -221,11 +223,20 @@ def open_one(*, user: User, tenant: Tenant, server: Server, kind: Kind, now: dat
 
 
 def waiting_for(user: User, now: datetime) -> list[Approval]:
-    """What others asked for and this person may answer, the oldest first."""
+    """What others asked for and this person may answer, the oldest first; of a batch its first stands for it."""
     roles = access.roles_of([user.pk])[user.pk]
     mine = [tenant for tenant, role in roles.items() if role is Role.ADMIN]
     asked = Approval.objects.filter(state=Consent.ASKED, tenant__in=mine, expires_at__gt=now).exclude(asked_by=user)
-    return list(asked.select_related("tenant", "asked_by").order_by("pk"))
+    return one_of_each(asked.select_related("tenant", "asked_by", "item").order_by("pk"))
+
+
+def one_of_each(found: Iterable[Approval]) -> list[Approval]:
+    """Of each batch the first, and what is of none; their ``item`` must be loaded."""
+    kept: dict[tuple[str, int], Approval] = {}
+    for one in found:
+        item = getattr(one, "item", None)
+        kept.setdefault(("batch", item.batch_id) if item else ("", one.pk), one)
+    return list(kept.values())
 
 
 def _bound(approval: Approval) -> tuple[int, str, str, str, Any]:

@@ -1,25 +1,24 @@
-"""Batches: made of a confirmed plan, gone on with by their owner alone, paused and stopped by more; one item at a time.
+"""Batches: gone on with by their owner alone, paused and stopped by more, one item at a time. ``confirming`` makes one.
 
 Every change of state is a compare-and-set with its audit entries, one for each tenant that it touches, which tells of
 that tenant's servers alone. Only the runner that a batch names takes its next item, and only while it runs: what was
 not taken when a stop is committed is never sent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 
-import msgspec
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 
 from drdash.audit.record import write, writing
 from drdash.english import english
-from drdash.failover import notices, senders
+from drdash.failover import notices, senders, together
+from drdash.failover.consents import NotApproved
 from drdash.failover.models import Action, Batch, Item
-from drdash.failover.plan import VALID, Plan
 from drdash.tenants import access
 from drdash.tenants.access import Reach
 
@@ -44,60 +43,14 @@ class Stage(StrEnum):
     NEVER = "never"
 
 
-def make(*, user: User, plan: Plan, order: Sequence[int], nods: Iterable[str], per_minute: int, now: datetime) -> Batch:
-    """The batch of a confirmed plan, paused until it is gone on with; a plan makes one batch, however often it is
-    confirmed. ``order``: the places of ``plan.going``, first to last. Raises NotDone.
-    """
-    if now - plan.at > VALID:
-        raise NotDone(english("The pre-flight is older than 10 minutes: this is a new one. Look again."))
-    if sorted(order) != list(range(len(plan.going))) or not order:
-        raise NotDone(english("Nothing can go, so there is nothing to confirm."))
-    if missing := sorted(plan.nods - frozenset(nods)):
-        raise NotDone(english("Acknowledge what stands against it: %(missing)s.", missing=", ".join(missing)))
-    if not FEWEST <= per_minute <= MOST:
-        raise NotDone(english("The rate is %(fewest)s to %(most)s a minute.", fewest=FEWEST, most=MOST))
-    in_order = [plan.going[place] for place in order] + [line for line in plan.lines if line.left_out]
-    with writing(durable=True):
-        if made := Batch.objects.filter(user=user, key=plan.key).first():
-            return made
-        batch = Batch.objects.create(
-            user=user,
-            key=plan.key,
-            kind=plan.kind,
-            production=plan.production,
-            acknowledged=sorted(plan.nods),
-            before=plan.before,
-            per_minute=per_minute,
-            state=State.PAUSED,
-            made_at=now,
-            changed_at=now,
-            why=english("It was confirmed, and nothing was sent yet."),
-        )
-        Item.objects.bulk_create(
-            Item(
-                batch=batch,
-                position=position,
-                tenant_id=line.tenant,
-                server_uuid=line.server[:100],
-                server_name=line.name[:500],
-                recovery_point=msgspec.to_builtins(line.point),
-                seen=msgspec.to_builtins(line.seen),
-                acknowledged=list(line.nods),
-                skipped=line.left_out,
-            )
-            for position, line in enumerate(in_order, 1)
-        )
-        for tenant in sorted({line.tenant for line in plan.lines}):
-            codes = ", ".join(sorted({code for line in plan.going if line.tenant == tenant for code in line.nods}))
-            detail = f"{per_minute} a minute.{f' Acknowledged: {codes}.' if codes else ''}"
-            _audit(batch, "made", now, by=user, detail=detail, tenants=[tenant])
-    return batch
-
-
 def go_on(batch: Batch, *, by: User, runner: str, now: datetime) -> None:
     """Have ``runner`` send what is left. Raises NotDone for anyone but the owner, and for what is not paused."""
     if batch.user_id != by.pk:
         raise NotDone(english("Only the person whose batch it is has it go on."))
+    try:
+        together.must_be_answered(batch, now)
+    except NotApproved as waits:
+        raise NotDone(str(waits)) from waits
     if not _move(batch, [State.PAUSED], State.RUNNING, "gone on", now, by=by, runner=runner, runner_at=now, why=""):
         raise NotDone(english("It is not paused, so it does not go on."))
 
@@ -130,9 +83,11 @@ def stop(batch: Batch, *, by: User, now: datetime) -> None:
         if left.count() > theirs.count():
             # The others' go on, and whoever sees only these cannot tell that there are others.
             touched = list(theirs.values_list("tenant", flat=True).distinct())
-            _audit(batch, "stopped", now, by=by, tenants=touched)
+            audit(batch, "stopped", now, by=by, tenants=touched)
+            together.withdraw(batch, theirs, by=by, now=now)
             theirs.update(skipped=why)
             return
+        together.withdraw(batch, left, by=by, now=now)
         if not _move(batch, UNFINISHED, State.STOPPED, "stopped", now, by=by, why=why, finished_at=now):
             raise NotDone(english("It is over: there is nothing left to stop."))
 
@@ -278,11 +233,11 @@ def _move(
         moved = bool(found.update(state=after, changed_at=now, **fields))
         batch.refresh_from_db()
         if moved:
-            _audit(batch, word, now, by=by, detail=batch.why)
+            audit(batch, word, now, by=by, detail=batch.why)
     return moved
 
 
-def _audit(
+def audit(
     batch: Batch,
     word: str,
     now: datetime,
@@ -291,6 +246,7 @@ def _audit(
     detail: str = "",
     tenants: Iterable[int] | None = None,
 ) -> None:
+    """Write what became of it for each tenant that it touches, or some of them, in the caller's transaction."""
     left = Count("pk", filter=Q(action=None, skipped=""))
     counted = Item.objects.filter(batch=batch.pk).order_by().values("tenant").annotate(all=Count("pk"), left=left)
     for told in counted if tenants is None else counted.filter(tenant__in=list(tenants)):

@@ -194,6 +194,9 @@ class Item(models.Model):
     seen = models.JSONField(null=True, help_text="The sighting of the pre-flight.")
     acknowledged = models.JSONField(default=list, help_text="The codes that were nodded to for this one.")
     taken_at = models.DateTimeField(null=True)
+    approval = models.OneToOneField(
+        Approval, on_delete=models.PROTECT, null=True, related_name="item", help_text="Where its tenant wants one."
+    )
     action = models.OneToOneField(Action, on_delete=models.PROTECT, null=True, related_name="item")
     skipped = models.TextField(blank=True)
 

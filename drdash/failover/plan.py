@@ -27,6 +27,7 @@ class Planned(msgspec.Struct, frozen=True):
     seen: Sighting
     point: RecoveryPoint | None = None
     nods: tuple[str, ...] = ()
+    approval: bool = False
     left_out: str = ""
 
 
@@ -45,6 +46,11 @@ class Plan(msgspec.Struct, frozen=True):
     def going(self) -> tuple[Planned, ...]:
         """Those that go, in the order of the pre-flight."""
         return tuple(line for line in self.lines if not line.left_out)
+
+    @property
+    def asks(self) -> int:
+        """How many of them go with a second admin's word only."""
+        return sum(line.approval for line in self.going)
 
     @property
     def nods(self) -> frozenset[str]:
@@ -91,5 +97,6 @@ def _planned(line: Line) -> Planned:
         seen=line.sighting,
         point=line.point.ids if line.point else None,
         nods=tuple(dict.fromkeys(reason.code for reason in line.nods)),
+        approval=line.approval,
         left_out="" if line.lot is Lot.GO else why or english("It cannot go."),
     )

@@ -16,7 +16,7 @@ from drdash.cloud.records import Server
 from drdash.english import english
 from drdash.estate.clients import reader
 from drdash.estate.fresh import Fresh
-from drdash.failover import points
+from drdash.failover import approvals, points
 from drdash.failover.actions import TooMany
 from drdash.failover.guard import Kind, Verdict, judge
 from drdash.failover.looking import sight_in, usable
@@ -46,7 +46,8 @@ class Lot(StrEnum):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One server: whether it can go, and if not, why. ``server``: the fresh one where it could be read."""
+    """One server: whether it can go, and if not, why. ``server``: the fresh one where it could be read. ``approval``:
+    it goes with a second admin's word."""
 
     tenant: Tenant
     server: Server
@@ -54,6 +55,7 @@ class Line(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...]
     sighting: Sighting
     point: Point | None = None
+    approval: bool = False
 
     @property
     def nods(self) -> tuple[Reason, ...]:
@@ -129,15 +131,16 @@ def _line(
 ) -> Line:
     role, now, shown = reach.roles[tenant.pk], reach.tenants[tenant.pk], fresh.server or known
     ours = own_state(open_action(tenant, known))
-    # No approval is asked for many at once: where one is needed, each goes alone.
     verdict = judge(kind, sight_in(fresh, known), role=role, posture=now.posture, ours=ours, unapproved=now.two_persons)
-    reasons = _reasons(verdict, production, shown)
+    approval = approvals.lacks_only_approval(verdict)
+    reasons = _reasons(approvals.lifted(verdict) if approval else verdict, production, shown)
     return Line(
         tenant=tenant,
         server=shown,
         lot=_lot(reasons),
         reasons=reasons,
         sighting=sight_of(user=user.pk, tenant=tenant.pk, kind=kind, server=shown, site=fresh.site, role=role),
+        approval=approval,
     )
 
 

@@ -148,6 +148,7 @@ def _wish(batch: Batch, item: Item) -> Wish:
         # The number of servers was typed for all of them; this is the name that was seen beside it.
         confirm=seen.name if batch.production else "",
         seen=seen,
+        approval=item.approval_id,
     )
 
 

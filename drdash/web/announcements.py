@@ -16,6 +16,7 @@ from drdash.failover.models import LIVE, Action, Approval, Batch, State
 from drdash.tenants.access import Reach
 from drdash.web import cards, wording
 from drdash.web.actioncards import action_url
+from drdash.web.approvalcards import asked_of
 from drdash.web.batchcards import batch_url, waiting
 from drdash.web.buttons import server_url
 from drdash.web.finding import Found
@@ -123,8 +124,8 @@ def _production(estates: Mapping[int, Estate], names: dict[int, str]) -> Notice 
 def _approvals(waiting: Iterable[Approval], names: dict[int, str]) -> Notice | None:
     said = [
         Said(
-            name=f"{action_name(one.kind, production=True)} of {one.server_name}",
-            url=reverse("approval", args=[one.pk]),
+            name=f"{action_name(one.kind, production=True)} of {asked_of(one)[0]}",
+            url=asked_of(one)[1],
             text=f"asked for by {one.asked_by.get_username()}",
             at=one.asked_at,
             tenant=names.get(one.tenant_id, ""),

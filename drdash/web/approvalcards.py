@@ -76,6 +76,13 @@ def approval_url(approval: Approval) -> str:
     return reverse("approval", args=[approval.pk])
 
 
+def asked_of(approval: Approval) -> tuple[str, str]:
+    """What was asked for, a server or a batch, and where it is answered; its ``item`` should be loaded."""
+    if item := getattr(approval, "item", None):
+        return f"batch {item.batch_id}", reverse("batch-approval", args=[item.batch_id])
+    return approval.server_name or approval.server_uuid, approval_url(approval)
+
+
 def approval_card(approval: Approval) -> ApprovalCard:
     """The card of an approval; its ``tenant``, people and ``action`` must be loaded."""
     used = getattr(approval, "action", None)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,7 +21,7 @@ from drdash.failover.models import Approval, Consent
 from drdash.failover.reasons import Mark
 from drdash.failover.sighting import Expired, Sighting
 from drdash.web import dialogs, finding, proving
-from drdash.web.approvalcards import approval_card, approval_url, lines
+from drdash.web.approvalcards import ApprovalCard, approval_card, approval_url, asked_of, lines
 from drdash.web.buttons import shown_reason
 from drdash.web.dialogcards import Tried, Typed
 from drdash.web.finding import Found
@@ -31,7 +32,7 @@ from drdash.web.shifts import shifts
 from drdash.web.tenants import user_of
 
 LONGEST = 2000
-LOADED = ("tenant__credential", "asked_by", "answered_by", "action")
+LOADED = ("tenant__credential", "asked_by", "answered_by", "action", "item")
 
 
 @require_safe
@@ -41,13 +42,15 @@ def listed(request: HttpRequest) -> HttpResponse:
     approvals.sweep(now)
     every = frame.reach.only(Approval.objects.select_related(*LOADED))
     waiting = every.filter(pk__in=[one.pk for one in approvals.waiting_for(user, now)]).order_by("pk")
-    mine = every.filter(asked_by=user, state__in=list(LIVES))
-    shown = [*waiting, *mine]
-    context = paged(request, every.exclude(pk__in=[one.pk for one in shown]), reverse("approvals"), {})
+    asked = every.filter(asked_by=user, state__in=list(LIVES))
+    mine, shown = approvals.one_of_each(asked), [*waiting, *asked]
+    # What is open of a batch is seen as one, or on its page.
+    rest = every.exclude(pk__in=[one.pk for one in shown]).exclude(item__isnull=False, state__in=list(LIVES))
+    context = paged(request, rest, reverse("approvals"), {})
     context |= {
         "groups": [
-            ("Waits for your word", [approval_card(one) for one in waiting]),
-            ("You asked for", [approval_card(one) for one in mine]),
+            ("Waits for your word", [_together(one) for one in waiting]),
+            ("You asked for", [_together(one) for one in mine]),
             ("Others and earlier ones", [approval_card(one) for one in context["shown"]]),
         ],
         "have": digest([context["url"], *((one.pk, one.state) for one in [*shown, *context["shown"]])]),
@@ -55,6 +58,13 @@ def listed(request: HttpRequest) -> HttpResponse:
     if wants_part(request, "results"):
         return part(request, "approvals/_results.html", context)
     return page(request, "approvals/page.html", context, frame=frame)
+
+
+def _together(one: Approval) -> ApprovalCard:
+    """The card of an approval that is open; one of a batch stands for all of it."""
+    what, url = asked_of(one)
+    card = approval_card(one)
+    return msgspec.structs.replace(card, server_name=what, url=url) if url != card.url else card
 
 
 @require_safe

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 from django.db.models import QuerySet
+from django.http import Http404
 from django.urls import reverse
 
 from drdash.failover import batches
@@ -83,6 +84,13 @@ def within(reach: Reach) -> QuerySet[Batch]:
     """The batches that touch a tenant within reach."""
     touched = Item.objects.filter(tenant__in=list(reach.tenants)).values("batch")
     return Batch.objects.filter(pk__in=touched).select_related("user")
+
+
+def batch_or_404(reach: Reach, pk: int) -> Batch:
+    """The batch, if it touches a tenant within reach."""
+    if (found := within(reach).filter(pk=pk).first()) is None:
+        raise Http404
+    return found
 
 
 def waiting(user: int, reach: Reach) -> QuerySet[Batch]:

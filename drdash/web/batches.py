@@ -11,13 +11,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from drdash.failover import batches as domain
-from drdash.failover import running
+from drdash.failover import running, together
 from drdash.failover.batches import NotDone
-from drdash.failover.models import Batch, Item
+from drdash.failover.consents import alive
+from drdash.failover.models import Batch, Consent, Item
 from drdash.tenants.access import Reach
 from drdash.web import preflights, proving
-from drdash.web.batchcards import BatchCard, batch_card, within
-from drdash.web.frame import digest, frame_of, page, part, wants_part
+from drdash.web.batchcards import BatchCard, batch_card, batch_or_404, within
+from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
 from drdash.web.journal import paged
 from drdash.web.tenants import user_of
 
@@ -38,7 +39,7 @@ def batches(request: HttpRequest) -> HttpResponse:
 def batch(request: HttpRequest, pk: int) -> HttpResponse:
     """One batch, with what became of each server."""
     frame = frame_of(request)
-    found = _one(frame.reach, pk)
+    found = batch_or_404(frame.reach, pk)
     card = _card(request, frame.reach, found)
     context: dict[str, Any] = {
         "card": card,
@@ -48,7 +49,8 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
         "do": preflights.name_of(found),
         "undone": [] if card.left or card.in_flight else [item.uuid for item in card.items if item.undone],
     }
-    context["have"] = digest([card, context["may_stop"], context["password"]])
+    context |= _second(request, frame, found)
+    context["have"] = digest([card, context["may_stop"], context["password"], context["asked"], context["answers"]])
     if wants_part(request, "batch"):
         return part(request, "batches/_batch.html", context)
     return page(request, "batches/one.html", context, frame=frame)
@@ -58,7 +60,7 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def do(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
     """Go on with it, pause it, or stop it."""
-    found, user, now = _one(frame_of(request).reach, pk), user_of(request), timezone.now()
+    found, user, now = batch_or_404(frame_of(request).reach, pk), user_of(request), timezone.now()
     try:
         if deed == "go-on":
             _go_on(request, found)
@@ -82,11 +84,12 @@ def _go_on(request: HttpRequest, found: Batch) -> None:
     running.start(found, by=user, now=timezone.now())
 
 
-def _one(reach: Reach, pk: int) -> Batch:
-    """The batch, if it touches a tenant within reach."""
-    if (found := within(reach).filter(pk=pk).first()) is None:
-        raise Http404
-    return found
+def _second(request: HttpRequest, frame: Frame, found: Batch) -> dict[str, Any]:
+    """What of it waits for a second admin's word, and whether the reader may give it."""
+    waits = [one for one in frame.reach.only(together.of(found, Consent.ASKED)) if alive(one, timezone.now())]
+    others = [one for one in waits if one.asked_by_id != user_of(request).pk]
+    answers = any((role := frame.reach.role(one.tenant_id)) and role.runs_production for one in others)
+    return {"asked": len(waits), "until": min((one.expires_at for one in waits), default=None), "answers": answers}
 
 
 def _card(request: HttpRequest, reach: Reach, found: Batch) -> BatchCard:

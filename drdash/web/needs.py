@@ -15,6 +15,7 @@ from drdash.failover.models import Action, Approval, Batch, State
 from drdash.tenants.models import Tenant
 from drdash.web import cards, wording
 from drdash.web.actioncards import action_url
+from drdash.web.approvalcards import asked_of
 from drdash.web.batchcards import STATES as BATCH
 from drdash.web.batchcards import batch_url
 from drdash.web.buttons import server_url, site_url
@@ -69,9 +70,10 @@ def of_actions(live: Iterable[Action], failed: Iterable[Action], names: Mapping[
 def of_approvals(waiting: Iterable[Approval], names: Mapping[int, str]) -> Iterator[Told]:
     """What waits for the reader's word as a second admin."""
     for one in waiting:
-        name = f"{action_name(one.kind, production=True)}: {one.server_name}"
+        what, url = asked_of(one)
+        name = f"{action_name(one.kind, production=True)}: {what}"
         text = f"Asked for by {one.asked_by.get_username()}."
-        line = Line(wording.CONSENT[one.state], name, reverse("approval", args=[one.pk]), text, one.asked_at)
+        line = Line(wording.CONSENT[one.state], name, url, text, one.asked_at)
         do, tenant = "Approve it or decline it, before it is too old.", names.get(one.tenant_id, "")
         yield Need.APPROVAL, msgspec.structs.replace(line, do=do, tenant=tenant)
 

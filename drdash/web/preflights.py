@@ -16,8 +16,9 @@ from django.views.decorators.http import require_http_methods
 
 from drdash.cloud.records import Server
 from drdash.cloud.words import ServerType
-from drdash.failover import batches, running
+from drdash.failover import batches, confirming, running
 from drdash.failover.actions import TooMany
+from drdash.failover.approvals import SHORTEST
 from drdash.failover.batches import NotDone
 from drdash.failover.guard import Kind
 from drdash.failover.models import Batch
@@ -158,8 +159,10 @@ def _make(request: HttpRequest, plan: Plan) -> Batch:
     if (plan.production or not proving.proven(request)) and not proving.prove(request, typed.get("password", "")):
         raise NotDone("The password is not right, so nothing was sent.")
     order = sorted(range(count), key=lambda index: (places[index], index))
-    made = batches.make(user=user, plan=plan, order=order, nods=typed.getlist("acknowledge"), per_minute=rate, now=now)
-    running.start(made, by=user, now=now)
+    nods, why = typed.getlist("acknowledge"), typed.get("why", "").replace("\0", "")[:2000]
+    made = confirming.make(user=user, plan=plan, order=order, nods=nods, per_minute=rate, now=now, why=why)
+    if not plan.asks:
+        running.start(made, by=user, now=now)
     return made
 
 
@@ -212,6 +215,8 @@ def _shown(request: HttpRequest, found: Preflight, typed: QueryDict | None) -> d
         "tally": [(look, len(lines[lot])) for lot, look in LOTS.items()],
         "nods": list(found.nods.items()),
         "plan": seal(plan_of(found, user=user_of(request).pk)),
+        "asks": sum(line.approval for line in found.lot(Lot.GO)),
+        "shortest": SHORTEST,
         "password": found.production or not proving.proven(request),
         "rates": (batches.FEWEST, batches.USUAL, batches.MOST),
     }
@@ -226,6 +231,7 @@ def _line(line: Line) -> dict[str, Any]:
         "status": cards.server_status(line.server),
         "reasons": {(one.message, one.task_uuids): one for one in map(shown_reason, line.against)}.values(),
         "point": line.point,
+        "approval": line.approval,
     }
 
 

@@ -16,7 +16,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "bes
 SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"] if TORTURE else ["dark"]
 WIDTHS = (1280, 360) if TORTURE else (1280,)
 # What takes another cloud or another admin, and what is there once something went wrong: that under torture alone.
-ELSEWHERE = {"approval", "customers"}
+ELSEWHERE = {"approval", "batch-approval", "customers"}
 LATER = ELSEWHERE if TORTURE else ELSEWHERE | {"batch", "server_tasks"}
 FIND = """async ([rules, within]) => {
     const found = await axe.run(within, { runOnly: rules, resultTypes: ["violations"], preload: false });

@@ -22,7 +22,7 @@ from drdash.clock import boot_seconds
 from drdash.cloud.records import RecoveryPoint
 from drdash.estate.replica import replica
 from drdash.estate.store import store
-from drdash.failover import actions, batches, running, senders
+from drdash.failover import actions, batches, confirming, running, senders
 from drdash.failover.batches import NotDone, Stage
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, Batch, Item, State
@@ -73,7 +73,7 @@ def planned(user: User, tenant: Tenant, *names: str, kind: Kind = Kind.START_TES
 
 def confirmed(user: User, plan: Plan, *, order: list[int] | None = None, per_minute: int = 10) -> Batch:
     order = list(range(len(plan.going))) if order is None else order
-    return batches.make(user=user, plan=plan, order=order, nods=plan.nods, per_minute=per_minute, now=timezone.now())
+    return confirming.make(user=user, plan=plan, order=order, nods=plan.nods, per_minute=per_minute, now=timezone.now())
 
 
 def gone_on(batch: Batch, clock: Clock) -> str:
@@ -165,7 +165,7 @@ def test_a_plan_is_confirmed_as_it_was_seen_by_whom_it_was_shown_and_not_for_eve
     )
     for wrong in wrongs:
         with pytest.raises(NotDone):
-            batches.make(**{**confirm, **wrong})
+            confirming.make(**{**confirm, **wrong})
     assert not Batch.objects.exists()
 
 

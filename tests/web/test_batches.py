@@ -153,6 +153,53 @@ def stop(batch: Batch) -> Batch:
     return batch
 
 
+def test_a_second_admin_approves_a_production_batch_on_one_page_and_its_owner_goes_on(
+    simulator: Simulator, tenant: Tenant, alice: User, bob: User
+) -> None:
+    dora = User.objects.create_user("dora", password="dora")
+    Membership.objects.create(user=dora, tenant=tenant, role="admin")
+    Tenant.objects.update(two_persons=True)
+    owner, second = Person(alice), Person(dora)
+    html = owner.choose(tenant, *FIVE[:2], do="start-production")
+    assert "Another admin has to approve 2 of them first" in html
+    why = "The main site burns."
+    assert "Write why" in owner.confirm(html, 422, count="2", password="alice")
+    to = owner.confirm(owner.choose(tenant, *FIVE[:2], do="start-production"), count="2", password="alice", why=why)
+    page = owner.open(to)
+    assert ("wait for a second admin" in page, "Go on" in page, "Look, and approve" in page) == (True, False, False)
+    asked = f"{to}approval/"
+    assert f'href="{asked}"' in second.open("/approvals/")
+    assert f'href="{asked}"' in second.open("/servers/")
+    assert "Nothing in this batch waits for your approval" in owner.open(asked)
+    owner.send(asked, 403, deed="give")
+    Person(bob).send(asked, 403, deed="give")
+    shown = text(second.open(asked))
+    assert why in shown
+    assert shown.index(FIVE[0]) < shown.index(FIVE[1])
+    assert "Type your password" in second.leaves_it_for_long().send(asked, 409, deed="give")
+    assert simulator.posts == []
+    assert second.send(asked, deed="give", password="dora") == to
+    assert "Go on" in owner.open(to)
+    owner.send(f"{to}go-on/")
+    ended(Batch.objects.get().pk)
+    assert posted(simulator) == list(FIVE[:2])
+
+
+def test_a_batch_is_declined_with_words_and_sends_nothing(simulator: Simulator, tenant: Tenant, alice: User) -> None:
+    dora = User.objects.create_user("dora", password="dora")
+    Membership.objects.create(user=dora, tenant=tenant, role="admin")
+    Tenant.objects.update(two_persons=True)
+    owner, second = Person(alice), Person(dora)
+    html = owner.choose(tenant, FIVE[0], do="start-production")
+    to = owner.confirm(html, count="1", password="alice", why="The main site burns.")
+    assert "Write why not" in second.send(f"{to}approval/", 409, deed="decline")
+    second.send(f"{to}approval/", deed="decline", said="It does not burn.")
+    owner.send(f"{to}go-on/")
+    ended(Batch.objects.get().pk)
+    assert "It was declined" in owner.open(to)
+    assert simulator.posts == []
+
+
 def test_an_old_sign_in_takes_the_password_for_tests_too(simulator: Simulator, tenant: Tenant, bob: User) -> None:
     person = Person(bob).leaves_it_for_long()
     html = person.choose(tenant, FIVE[0])

@@ -30,9 +30,8 @@ def test_production_asks_for_the_name_and_tells_the_consequences(alice: User, se
     assert 'class="wish production"' in html
     assert "What will happen" in html
     assert "Latest, chosen by the cloud" in html
-    assert (
-        "Sent as <code>{}</code>: the cloud takes the newest that it has by then, also one that you did not see" in html
-    )
+    assert "Sent as <code>{}</code>: the cloud takes the newest that it has by then" in html
+    assert "also one that you did not see" in html
     assert "What the original machine wrote after the recovery point will be lost" in html
     assert "Is the original machine off?" in html
     assert 'name="confirm"' in html

@@ -87,6 +87,7 @@ TABLE: dict[str, list[Row]] = {
         Row(get=SIGNED_IN, post="a", body={"do": "stop-production", "which": "all"}, inert=_PRODUCTION),
     ],
     "batches/<int:pk>/": row(MEMBERS, at="batch"),
+    "batches/<int:pk>/approval/": row(MEMBERS, "a", at="batch", body={"deed": "decline"}),
     "batches/<int:pk>/<str:deed>/": [
         Row(post=who, at="batch", also={"deed": deed}, says=302, private=who == MEMBERS)
         for deed, who in (("go-on", MEMBERS), ("pause", MEMBERS), ("stop", "a"))
