@@ -1,5 +1,6 @@
 """The pages of what was done: actions, and one action with its end."""
 
+from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
@@ -104,6 +105,7 @@ def _one(
         context["closing"] = {
             "may": closing.may(user, found),
             "wait": left,
+            "seconds": ceil(left.total_seconds()) + 1,
             "when": now + left,
             "breaks": closing.may_break(user, found),
             "gone": senders.gone(found.sender),

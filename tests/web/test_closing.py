@@ -1,5 +1,6 @@
 """The page on which a person closes an action whose outcome is unknown."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -57,6 +58,16 @@ def test_it_says_when_it_can_be_closed_and_then_how(lost: Action, bob: User) -> 
     page = of(bob).get(f"/actions/{lost.pk}/").content.decode()
     assert f'action="/actions/{lost.pk}/close/"' in page
     assert "The cloud did not do it" in page
+
+
+def test_an_open_page_asks_again_just_when_it_can_be_closed(lost: Action, bob: User) -> None:
+    page = of(bob).get(f"/actions/{lost.pk}/").content.decode()
+    asks = re.search(r'<p id="close-wait" hx-get="([^"]*)" hx-select="([^"]*)" hx-trigger="load delay:(\d+)s"', page)
+    assert asks
+    assert 14 * 60 < int(asks[3]) <= 15 * 60 + 1
+    age(lost)
+    then = of(bob).get(asks[1], headers={"HX-Request": "true"}).content.decode()
+    assert ("close-wait" in then, 'id="close-now"' in then, "#close-now" in asks[2]) == (False, True, True)
 
 
 def test_a_click_closes_it_and_leads_back_to_it(lost: Action, bob: User) -> None:
