@@ -20,6 +20,7 @@ from drdash.web.approvalcards import asked_of
 from drdash.web.batchcards import batch_url, waiting
 from drdash.web.buttons import server_url
 from drdash.web.finding import Found
+from drdash.web.steps import state_of
 from drdash.web.whose import whose
 from drdash.web.wording import action_name, look_of
 
@@ -72,7 +73,7 @@ def _glass(names: dict[int, str], now: datetime) -> Notice | None:
             url=action_url(action),
             text=f"asked for by {action.user.get_username()}",
             at=action.requested_at,
-            then=f"{look_of(wording.STATE, action.state).word}. {action.glass}",
+            then=f"{state_of(action).word}. {action.glass}",
             tenant=names[action.tenant_id],
         )
         for action in broken.select_related("user")

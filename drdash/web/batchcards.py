@@ -9,14 +9,15 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import reverse
 
+from drdash.english import english
 from drdash.failover import batches
 from drdash.failover.batches import Stage
 from drdash.failover.models import Action, Batch, Item, State
 from drdash.tenants.access import Reach
 from drdash.web.actioncards import action_url
 from drdash.web.buttons import server_url
-from drdash.web.steps import recovery_point
-from drdash.web.wording import STATE, Look, action_name, look_of
+from drdash.web.steps import SUPERSEDED, recovery_point, state_of
+from drdash.web.wording import Look, action_name
 
 STATES: dict[str, Look] = {
     Batch.State.RUNNING: Look("Running", "moving", "moving"),
@@ -137,14 +138,16 @@ def batch_card(batch: Batch, items: Iterable[Item], *, user: int, whole: bool, n
 
 def _item(item: Item, stage: Stage, number: int) -> ItemCard:
     action: Action | None = item.action
+    look = state_of(action) if action else STAGES[stage]
+    over = english("Action %(action)s went over it.", action=action.superseded_by_id) if action else ""
     return ItemCard(
         number=number,
         name=item.server_name or item.server_uuid,
         uuid=item.server_uuid,
         url=server_url(item.server_uuid),
         tenant=item.tenant.name,
-        look=look_of(STATE, action.state) if action else STAGES[stage],
-        why=action.error if action else item.skipped,
+        look=look,
+        why=over if look is SUPERSEDED else action.error if action else item.skipped,
         point="" if item.recovery_point is None else recovery_point(item.recovery_point),
         action_url=action_url(action) if action else "",
         taken_at=item.taken_at,

@@ -15,7 +15,7 @@ from drdash.audit.models import Entry
 from drdash.failover import batches as domain
 from drdash.failover import running
 from drdash.failover.guard import Kind
-from drdash.failover.models import Batch
+from drdash.failover.models import Action, Batch, State
 from drdash.failover.plan import plan_of, seal
 from drdash.failover.preflight import preflight
 from drdash.simulator.server import running as simulated
@@ -23,7 +23,7 @@ from drdash.simulator.simulation import Simulator
 from drdash.tasks import one_pass
 from drdash.tenants import connect as connecting
 from drdash.tenants.models import Membership, Tenant
-from tests.failover.test_batches import DEAD, confirmed, planned, posted
+from tests.failover.test_batches import DEAD, confirmed, planned, posted, run
 from tests.failover.test_preflight import named
 from tests.web.test_points import have, hours_ago
 
@@ -350,6 +350,15 @@ def test_a_running_batch_is_asked_for_again_and_one_that_is_over_is_not(tenant: 
     stop(batch)
     assert "every 2s" not in person.open(path)
     assert "Look again at the 2 that were not carried out" in text(person.open(path))
+
+
+def test_what_another_action_went_over_is_not_called_closed_by_a_person(tenant: Tenant, bob: User) -> None:
+    batch = run(confirmed(bob, planned(bob, tenant, *FIVE[:2])))
+    first, second = Action.objects.order_by("pk")
+    Action.objects.filter(pk=first.pk).update(state=State.CLOSED, superseded_by=second)
+    shown = text(Person(bob).open(f"/batches/{batch.pk}/"))
+    assert f"Superseded Action {second.pk} went over it." in shown
+    assert "Closed by a person" not in shown
 
 
 def test_what_is_of_another_tenant_is_neither_shown_nor_counted(
