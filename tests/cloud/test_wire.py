@@ -1,4 +1,6 @@
 import json
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -205,6 +207,7 @@ def test_a_list_may_be_empty_and_its_total_zero() -> None:
         ({"Retry-After": "-5"}, None, 60),
         ({"Retry-After": "soon"}, True, 60),
         ({"Retry-After": ""}, [5], 60),
+        ({}, -5, 60),
         ({}, None, 60),
         ({"Retry-After": "Tue, 14 Nov 2023 22:15:20 GMT"}, None, 120),
         ({"Retry-After": "Tue, 14 Nov 2023 22:15:20 -0000"}, None, 120),
@@ -243,6 +246,15 @@ def test_a_date_alone_is_unreadable_without_any_clock() -> None:
     assert answer.retry_after == 60
 
 
+@pytest.fixture
+def in_tokyo() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [("Tue, 14 Nov 2023 22:15:20 GMT", 0), ("Tue, 14 Nov 2023 22:15:20 -0000", 0),
@@ -250,6 +262,11 @@ def test_a_date_alone_is_unreadable_without_any_clock() -> None:
 )  # fmt: skip
 def test_an_http_date_is_a_moment_wherever_it_was_written(header: str | None, seconds: int | None) -> None:
     assert wire.moment(header) == (None if seconds is None else NOW + 120 + seconds)
+
+
+def test_an_http_date_is_the_same_moment_wherever_it_is_read(in_tokyo: None) -> None:
+    for zone in ("GMT", "-0000"):
+        assert wire.moment(f"Tue, 14 Nov 2023 22:15:20 {zone}") == NOW + 120
 
 
 def test_no_wait_at_all_is_the_shortest_one() -> None:
@@ -363,6 +380,9 @@ def test_a_documented_no_is_refused(status: int) -> None:
     assert refused.status == status
     assert refused.code
     assert refused.message
+    assert wire.answer(status, {}, refusal()) == wire.Refused(
+        status=status, code="ResourceBusy", message="Busy.", retry_after=60 if status == 429 else None
+    )
 
 
 def test_a_409_names_its_tasks_in_lower_case_and_a_429_its_wait() -> None:
