@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -98,6 +99,16 @@ def test_what_belongs_to_another_tenant_does_not_exist(acme: Tenant, signed_in: 
         page = read(charlie, path)
         assert "secret-db" not in page
         assert "Acme" not in page
+
+
+def test_what_the_script_counts_with_is_a_number_in_every_language(acme: Tenant, signed_in: SignedIn) -> None:
+    publish(acme.pk, server())
+    limits = {
+        re.findall('data-stale-after="([^"]*)"', read(signed_in("bob"), "/", **{"Accept-Language": code}))[0]
+        for code, _ in settings.LANGUAGES
+    }
+    [limit] = limits
+    assert float(limit) > 0
 
 
 def test_the_page_holds_the_very_strings_that_live_updates_send(acme: Tenant, signed_in: SignedIn) -> None:
