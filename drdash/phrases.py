@@ -5,7 +5,7 @@ it in the language of whoever reads: templates and ``format_html`` ask each text
 language is told to it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Protocol, Self
 
@@ -41,7 +41,7 @@ class Phrase(str):
 
     def said(self) -> str:
         """The text in the language of whoever reads."""
-        if _translator is None:
+        if _translator is None or not self.sentence:
             return str(self)
         counted = _translator.counted(self.sentence, self.many, self.number) if self.many else ""
         text = counted or _translator.one(self.sentence)
@@ -65,6 +65,12 @@ def phrase(sentence: str, /, **values: object) -> Phrase:
 def phrases(one: str, many: str, count: int, /, **values: object) -> Phrase:
     """The same with a number, ``%(count)s``, on which its words depend."""
     return Phrase(one, {"count": count, **values}, many, count)
+
+
+def joined(between: str, parts: Iterable[str], /) -> Phrase:
+    """Texts side by side, each of them said by itself; ``between`` stands between them."""
+    values = {f"part{number}": part for number, part in enumerate(parts)}
+    return Phrase(between.join(f"%({name})s" for name in values), values)
 
 
 def said(text: object) -> object:

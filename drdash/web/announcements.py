@@ -13,6 +13,7 @@ from django.urls import reverse
 from drdash.estate.snapshot import Estate
 from drdash.failover import approvals, origins
 from drdash.failover.models import LIVE, Action, Approval, Batch, State
+from drdash.phrases import phrase
 from drdash.tenants.access import Reach
 from drdash.web import cards, wording
 from drdash.web.actioncards import action_url
@@ -20,6 +21,7 @@ from drdash.web.approvalcards import asked_of
 from drdash.web.batchcards import batch_url, waiting
 from drdash.web.buttons import server_url
 from drdash.web.finding import Found
+from drdash.web.said import stored
 from drdash.web.steps import state_of
 from drdash.web.whose import whose
 from drdash.web.wording import action_name, look_of
@@ -71,14 +73,14 @@ def _glass(names: dict[int, str], now: datetime) -> Notice | None:
         Said(
             name=_name(action),
             url=action_url(action),
-            text=f"asked for by {action.user.get_username()}",
+            text=phrase("asked for by %(who)s", who=action.user.get_username()),
             at=action.requested_at,
-            then=f"{state_of(action).word}. {action.glass}",
+            then=phrase("%(state)s. %(why)s", state=state_of(action).word, why=action.glass),
             tenant=names[action.tenant_id],
         )
         for action in broken.select_related("user")
     ]
-    return _notice("glass", "bad", "bad", "Glass broken", said)
+    return _notice("glass", "bad", "bad", phrase("Glass broken"), said)
 
 
 def _unknown(live: Iterable[Action], names: dict[int, str]) -> Notice | None:
@@ -86,15 +88,15 @@ def _unknown(live: Iterable[Action], names: dict[int, str]) -> Notice | None:
         Said(
             name=_name(action),
             url=action_url(action),
-            text=f"sent by {action.user.get_username()}",
+            text=phrase("sent by %(who)s", who=action.user.get_username()),
             at=action.sent_at,
             tenant=names[action.tenant_id],
         )
         for action in live
         if action.state == State.UNKNOWN
     ]
-    more = [(f"{reverse('actions')}?state=unknown", "All of them")]
-    return _notice("unknown", "warn", "unknown", "Outcome unknown, a person has to look", said, more)
+    more = [(f"{reverse('actions')}?state=unknown", phrase("All of them"))]
+    return _notice("unknown", "warn", "unknown", phrase("Outcome unknown, a person has to look"), said, more)
 
 
 def _production(estates: Mapping[int, Estate], names: dict[int, str]) -> Notice | None:
@@ -118,27 +120,45 @@ def _production(estates: Mapping[int, Estate], names: dict[int, str]) -> Notice 
             )
         )
     counts = Counter(str(one.server.status or "") for one in active).most_common()
-    more = [(_of_status(status), f"{count} {look_of(wording.SERVER_STATUS, status).word}") for status, count in counts]
-    return _notice("production", "prod", "production", "Production failover active", said, more)
+    more = [
+        (
+            _of_status(status),
+            phrase("%(count)s %(status)s", count=count, status=look_of(wording.SERVER_STATUS, status).word),
+        )
+        for status, count in counts
+    ]
+    return _notice("production", "prod", "production", phrase("Production failover active"), said, more)
 
 
 def _approvals(waiting: Iterable[Approval], names: dict[int, str]) -> Notice | None:
     said = [
         Said(
-            name=f"{action_name(one.kind, production=True)} of {asked_of(one)[0]}",
+            name=phrase(
+                "%(action)s of %(server)s", action=action_name(one.kind, production=True), server=asked_of(one)[0]
+            ),
             url=asked_of(one)[1],
-            text=f"asked for by {one.asked_by.get_username()}",
+            text=phrase("asked for by %(who)s", who=one.asked_by.get_username()),
             at=one.asked_at,
             tenant=names.get(one.tenant_id, ""),
         )
         for one in waiting
     ]
-    return _notice("approvals", "warn", "ask", "Waits for your approval", said, [(reverse("approvals"), "All of them")])
+    return _notice(
+        "approvals",
+        "warn",
+        "ask",
+        phrase("Waits for your approval"),
+        said,
+        [(reverse("approvals"), phrase("All of them"))],
+    )
 
 
 def _batches(paused: Iterable[Batch]) -> Notice | None:
-    said = [Said(name=f"Batch {one.pk}", url=batch_url(one), at=one.changed_at, then=one.why) for one in paused]
-    return _notice("batches", "warn", "wait", "Paused until you say that it goes on", said)
+    said = [
+        Said(phrase("Batch %(batch)s", batch=one.pk), batch_url(one), at=one.changed_at, then=stored(one.why))
+        for one in paused
+    ]
+    return _notice("batches", "warn", "wait", phrase("Paused until you say that it goes on"), said)
 
 
 def _of_status(status: str) -> str:
@@ -146,7 +166,8 @@ def _of_status(status: str) -> str:
 
 
 def _name(action: Action) -> str:
-    return f"{action_name(action.kind, production=action.production)} of {action.server_name or action.server_uuid}"
+    name = action_name(action.kind, production=action.production)
+    return phrase("%(action)s of %(server)s", action=name, server=action.server_name or action.server_uuid)
 
 
 def _notice(

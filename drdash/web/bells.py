@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from drdash.failover import bells
@@ -27,7 +28,7 @@ def tell(request: HttpRequest, uuid: str, kind: str) -> HttpResponse:
     frame = frame_of(request)
     found = server_or_404(frame, uuid)
     if never(Kind(kind), found.server, frame.role(found.estate.tenant)):
-        raise PermissionDenied("Your role never does this.")
+        raise PermissionDenied(gettext("Your role never does this."))
     if request.method != "POST":
         told = {
             "name": cards.name_of(found.server),

@@ -11,8 +11,10 @@ from drdash.cloud.errors import CloudError, Forbidden, NotFound, TooManyRequests
 from drdash.cloud.neighbours.screenshots import LARGEST
 from drdash.cloud.transport import Reply
 from drdash.estate.clients import reader
+from drdash.phrases import Phrase, phrase
 from drdash.tenants.models import Tenant
 from drdash.tenants.secrets import Unopenable
+from drdash.web.said import stored
 
 SECONDS = 5.0
 # So many threads at once may wait for them: the others are for pages and actions.
@@ -24,10 +26,11 @@ _slots = threading.BoundedSemaphore(AT_ONCE)
 
 
 class Neighbour(msgspec.Struct, frozen=True):
-    """One of those APIs: what it shows, and which permission shows it."""
+    """One of those APIs: what is said when it is not allowed, or hidden, or cannot be read."""
 
-    what: str
-    permission: str
+    forbidden: str
+    hidden: str
+    unread: str
     limit: int
 
 
@@ -39,19 +42,39 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 BACKUPS = Neighbour(
-    "recovery points",
-    "The right to read backups would add them (vault_manager::read or protection::readonly).",
+    phrase(
+        "The cloud does not show recovery points to this credential. "
+        "The right to read backups would add them (vault_manager::read or protection::readonly)."
+    ),
+    phrase(
+        "The cloud has nothing there, or hides recovery points from this credential. "
+        "The right to read backups would add them (vault_manager::read or protection::readonly)."
+    ),
+    phrase("Recovery points could not be read. %(error)s"),
     8 * 1024 * 1024,
 )
 TASKS = Neighbour(
-    "the progress of tasks",
-    "The right to see tasks would add it (urn:acronis.com::task_manager::viewer).",
+    phrase(
+        "The cloud does not show the progress of tasks to this credential. "
+        "The right to see tasks would add it (urn:acronis.com::task_manager::viewer)."
+    ),
+    phrase(
+        "The cloud has nothing there, or hides the progress of tasks from this credential. "
+        "The right to see tasks would add it (urn:acronis.com::task_manager::viewer)."
+    ),
+    phrase("The progress of tasks could not be read. %(error)s"),
     1024 * 1024,
 )
 SCREENSHOTS = Neighbour(
-    "screenshots",
-    "The right to read disaster recovery would add them "
-    "(dr_service::admin, dr::support_operator or protection::readonly).",
+    phrase(
+        "The cloud does not show screenshots to this credential. The right to read disaster recovery would add them "
+        "(dr_service::admin, dr::support_operator or protection::readonly)."
+    ),
+    phrase(
+        "The cloud has nothing there, or hides screenshots from this credential. The right to read disaster recovery "
+        "would add them (dr_service::admin, dr::support_operator or protection::readonly)."
+    ),
+    phrase("Screenshots could not be read. %(error)s"),
     LARGEST,
 )
 
@@ -59,22 +82,21 @@ SCREENSHOTS = Neighbour(
 def ask(tenant: Tenant, beside: Neighbour, read: Callable[[Get], _Value]) -> _Value | Trouble:
     """What ``read`` makes of the answers, all of them within SECONDS; nothing is sent while the cloud wants to wait."""
     if tenant.paused:
-        return Trouble("This tenant is paused: the cloud is not asked.", passing=False)
+        return Trouble(phrase("This tenant is paused: the cloud is not asked."), passing=False)
     if not _slots.acquire(blocking=False):
-        return Trouble("Too much is being asked of the cloud just now: try again in a moment.", passing=True)
+        return Trouble(phrase("Too much is being asked of the cloud just now: try again in a moment."), passing=True)
     try:
         client, ends = reader(tenant), boot_seconds() + SECONDS
         return read(lambda path: client.beside(path, deadline=ends - boot_seconds(), limit=beside.limit))
     except TooManyRequests as error:
-        return Trouble(str(error), passing=True)
+        return Trouble(stored(str(error)), passing=True)
     except Forbidden:
-        return Trouble(f"The cloud does not show {beside.what} to this credential. {beside.permission}", passing=False)
+        return Trouble(beside.forbidden, passing=False)
     except NotFound:
-        sentence = f"The cloud has nothing there, or hides {beside.what} from this credential. {beside.permission}"
-        return Trouble(sentence, passing=False)
+        return Trouble(beside.hidden, passing=False)
     except Unopenable:
-        return Trouble("The cloud's credential cannot be used: connect it again.", passing=False)
+        return Trouble(phrase("The cloud's credential cannot be used: connect it again."), passing=False)
     except CloudError as error:
-        return Trouble(f"{beside.what[:1].upper()}{beside.what[1:]} could not be read. {error}", passing=True)
+        return Trouble(Phrase(beside.unread, {"error": stored(str(error))}), passing=True)
     finally:
         _slots.release()

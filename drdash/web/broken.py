@@ -12,13 +12,15 @@ from django.template.loader import render_to_string
 from django.views import defaults
 
 from drdash.failover.actions import Unwritable
+from drdash.phrases import Phrase, phrase
 from drdash.web.api_shapes import Problem
+from drdash.web.said import stored
 
 log = logging.getLogger(__name__)
 
 SECONDS = 5
-OURS = "The program made a mistake, and wrote it down in its log."
-AWAY = (
+OURS = phrase("The program made a mistake, and wrote it down in its log.")
+AWAY = phrase(
     "The database cannot be used just now: it does not answer, or its disk is full. This was not done; only what had "
     "been sent to the cloud already goes on there."
 )
@@ -27,12 +29,13 @@ AWAY = (
 def broken(request: HttpRequest) -> HttpResponse:
     """Django's handler500."""
     error = sys.exception()
-    words, away = OURS, isinstance(error, DatabaseError)
+    words: Phrase = OURS
+    away = isinstance(error, DatabaseError)
     if isinstance(error, DatabaseError):
         log.error("The database cannot be used: %s", type(error.__cause__ or error).__name__)
-        words = str(error) if isinstance(error, Unwritable) else AWAY
+        words = stored(str(error)) if isinstance(error, Unwritable) else AWAY
     if request.path.startswith("/api/"):
-        answer = HttpResponse(msgspec.json.encode(Problem(words)), content_type="application/json")
+        answer = HttpResponse(msgspec.json.encode(Problem(str(words))), content_type="application/json")
     elif not away:
         return defaults.server_error(request)
     elif request.headers.get("HX-Target") == "dialog-body":

@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
+from drdash.phrases import phrase
 from drdash.web.wording import sentence
 
 SECRET = re.compile(r"password|secret|token|private_key|^authorization$", re.IGNORECASE)
 # Shown in words elsewhere on the page.
 ELSEWHERE = frozenset({"_issues", "_links"})
+SECONDS = phrase("seconds")
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -61,18 +63,18 @@ def _joined(title: str, key: str) -> str:
 
 def _fact(label: str, key: str, value: Any) -> Fact:
     if SECRET.search(key):
-        return Fact(label, "hidden")
+        return Fact(label, phrase("hidden"))
     if value is None:
-        return Fact(label, "not set")
+        return Fact(label, phrase("not set"))
     if isinstance(value, bool):
-        return Fact(label, "yes" if value else "no")
+        return Fact(label, phrase("yes") if value else phrase("no"))
     if isinstance(value, str):
         return _text(label, key, value)
     if isinstance(value, list):
-        return Fact(label, ", ".join(map(str, value)) or "none")
+        return Fact(label, ", ".join(map(str, value)) or phrase("none"))
     if isinstance(value, dict):
-        return Fact(label, "none")
-    return Fact(label, f"{value} {unit}" if (unit := _unit(key)) else str(value))
+        return Fact(label, phrase("none"))
+    return Fact(label, phrase("%(value)s %(unit)s", value=value, unit=unit) if (unit := _unit(key)) else str(value))
 
 
 def _text(label: str, key: str, value: str) -> Fact:
@@ -85,8 +87,8 @@ def _text(label: str, key: str, value: str) -> Fact:
             at = None
         if at is not None and at.tzinfo is not None:
             return Fact(label, value, at=at)
-    return Fact(label, value or "empty", id=bool(value) and (key.endswith(("uuid", "_id")) or key == "id"))
+    return Fact(label, value or phrase("empty"), id=bool(value) and (key.endswith(("uuid", "_id")) or key == "id"))
 
 
 def _unit(key: str) -> str:
-    return {"ram_mb": "MiB", "size_gb": "GiB", "timeout": "seconds", "threshold_seconds": "seconds"}.get(key, "")
+    return {"ram_mb": "MiB", "size_gb": "GiB", "timeout": SECONDS, "threshold_seconds": SECONDS}.get(key, "")

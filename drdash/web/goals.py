@@ -8,15 +8,16 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
 from drdash.cloud.account import Grant
 from drdash.cloud.oauth import Token
+from drdash.phrases import Phrase, joined, phrase, phrases
 from drdash.tenants import replacing as replacement
 from drdash.tenants.connect import Connected, connect
 from drdash.tenants.models import Credential, Tenant
+from drdash.web.said import said
 from drdash.web.wayforms import ConnectForm, CredentialForm
 from drdash.web.ways import ASSERTION, CLIENT, PARTNER, PASSWORD, SIGN_IN, WAYS, Way
 
@@ -41,11 +42,11 @@ class Task(msgspec.Struct, frozen=True):
 def connecting() -> Task:
     """A cloud that is not watched yet."""
     return Task(
-        title="Connect a cloud",
+        title=phrase("Connect a cloud"),
         url=reverse("connect"),
         back=reverse("tenants"),
-        button="Check and connect",
-        takes="It is tried at the cloud first. That takes seconds, or half a minute where the cloud is slow.",
+        button=phrase("Check and connect"),
+        takes=phrase("It is tried at the cloud first. That takes seconds, or half a minute where the cloud is slow."),
         ways=tuple(WAYS.values()),
         done=_connect,
         form=ConnectForm,
@@ -57,17 +58,18 @@ def replacing(credential: Credential) -> Task:
 
     def done(request: HttpRequest, by: User, given: dict[str, Any], token: Token | None) -> str:
         replacement.replace(credential, by=by, token=token, **given)
-        messages.success(request, f"The credential {credential.name} is replaced. Its tenants stay as they are.")
+        words = phrase("The credential %(name)s is replaced. Its tenants stay as they are.", name=credential.name)
+        messages.success(request, words.said())
         return here
 
     here = reverse("credential", args=[credential.pk])
     ways = (PARTNER,) if credential.exchanges else (CLIENT, SIGN_IN, PASSWORD, ASSERTION)
     return Task(
-        title=f"Replace {credential.name}",
+        title=phrase("Replace %(name)s", name=credential.name),
         url=reverse("replace", args=[credential.pk]),
         back=here,
-        button="Check and replace",
-        takes="The new one is tried first, and must see the same tenants. Until then the old one stays.",
+        button=phrase("Check and replace"),
+        takes=phrase("The new one is tried first, and must see the same tenants. Until then the old one stays."),
         ways=ways,
         done=done,
         cloud=credential.cloud,
@@ -80,18 +82,19 @@ def acting(tenant: Tenant) -> Task:
 
     def done(request: HttpRequest, by: User, given: dict[str, Any], token: Token | None) -> str:
         caution = replacement.act_through(tenant, by=by, token=token, **given)
-        messages.success(request, f"{tenant.name} is acted on through a credential of its own from now on.")
+        words = phrase("%(tenant)s is acted on through a credential of its own from now on.", tenant=tenant.name)
+        messages.success(request, words.said())
         if caution:
-            messages.warning(request, caution)
+            messages.warning(request, said(caution))
         return here
 
     here = reverse("tenant", args=[tenant.pk])
     return Task(
-        title=f"An acting credential for {tenant.name}",
+        title=phrase("An acting credential for %(tenant)s", tenant=tenant.name),
         url=reverse("acting", args=[tenant.pk]),
         back=here,
-        button="Check and use it",
-        takes="It is tried first, and must see the same tenant. Nothing is started with it.",
+        button=phrase("Check and use it"),
+        takes=phrase("It is tried first, and must see the same tenant. Nothing is started with it."),
         ways=(CLIENT, *((PARTNER,) if tenant.credential.is_partner else ()), SIGN_IN, PASSWORD, ASSERTION),
         done=done,
         cloud=tenant.credential.cloud,
@@ -114,25 +117,35 @@ def way_of(credential: Credential) -> Way:
 
 def _connect(request: HttpRequest, by: User, given: dict[str, Any], token: Token | None) -> str:
     found = connect(by=by, token=token, choose_later=True, **given)
-    messages.success(request, told(found))
+    messages.success(request, told(found).said())
     if found.credential.is_partner:
         return reverse("customers", args=[found.credential.pk])
     return reverse("tenant", args=[found.tenant.pk])
 
 
-def told(found: Connected) -> str:
+def told(found: Connected) -> Phrase:
     """What was found at a cloud, and who may see it now."""
     if found.credential.is_partner:
-        many = f"{found.customers} customer{pluralize(found.customers)}"
-        return f"{found.credential.name} is a partner with {many}. Choose whom to watch."
-    who = f"Its admins: {', '.join(found.admins)}." if found.admins else "Nobody can see it yet."
-    return f"Connected {found.tenant.name}: {found_words(found)}. {who}"
+        return phrases(
+            "%(name)s is a partner with 1 customer. Choose whom to watch.",
+            "%(name)s is a partner with %(count)s customers. Choose whom to watch.",
+            found.customers,
+            name=found.credential.name,
+        )
+    who = phrase("Nobody can see it yet.")
+    if found.admins:
+        who = phrase("Its admins: %(admins)s.", admins=", ".join(found.admins))
+    return phrase(
+        "Connected %(tenant)s: %(found)s. %(who)s", tenant=found.tenant.name, found=found_words(found), who=who
+    )
 
 
-def found_words(found: Connected) -> str:
+def found_words(found: Connected) -> Phrase:
     """How many sites and servers were found."""
-    sites, servers = found.sites, found.servers
-    return f"{sites} site{pluralize(sites)}, {servers} server{pluralize(servers)}"
+    return joined(
+        ", ",
+        [phrases("1 site", "%(count)s sites", found.sites), phrases("1 server", "%(count)s servers", found.servers)],
+    )
 
 
 def _or_404(model: Any, pk: int) -> Any:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from drdash.cloud.records import Site
 from drdash.cloud.words import Readiness
 from drdash.estate.snapshot import Estate, Seen
+from drdash.phrases import phrase
 from drdash.web import columns, rows, sheets, wording
 from drdash.web.columns import Heading
 from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, wants_part
@@ -23,11 +24,11 @@ from drdash.web.wording import look_of
 UNSAID = "unsaid"
 RANK = {"bad": 0, "warn": 1, "still": 2, "moving": 3, "good": 4}
 HEADINGS = {
-    "name": "Site",
-    "readiness": "Readiness",
-    "status": "Status",
-    "issues": "Issues",
-    "servers": "Servers",
+    "name": phrase("Site"),
+    "readiness": phrase("Readiness"),
+    "status": phrase("Status"),
+    "issues": phrase("Issues"),
+    "servers": phrase("Servers"),
 }
 FIRST = "readiness"
 
@@ -183,8 +184,8 @@ def _views(places: list[Place], sought: Sought) -> list[tuple[str, str, str, int
     counts = Counter(one.readiness for one in places)
     words = {value.lower(): look_of(wording.READINESS, value).word for value in reversed(Readiness)}
     names = list(dict.fromkeys([*words, *sorted(counts), *filter(None, [sought.readiness])]))
-    known = words | {UNSAID: "Readiness not said"}
-    return [("all", "All", sought.url(readiness=""), len(places), not sought.readiness)] + [
+    known = words | {UNSAID: phrase("Readiness not said")}
+    return [("all", phrase("All"), sought.url(readiness=""), len(places), not sought.readiness)] + [
         (one, known.get(one, one.upper()), sought.url(readiness=one), counts[one], sought.readiness == one)
         for one in names
     ]

@@ -15,6 +15,7 @@ from drdash.cloud.neighbours import points as vault
 from drdash.cloud.neighbours.points import CLEAN, MALWARE, Point, Points
 from drdash.cloud.records import RecoveryPoint, Server
 from drdash.cloud.words import Rel
+from drdash.phrases import joined, phrase, phrases
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
 from drdash.web import beside
@@ -22,12 +23,18 @@ from drdash.web.beside import Trouble
 from drdash.web.buttons import server_url
 from drdash.web.forms import LATEST, known_points, recovery_point
 from drdash.web.frame import frame_of, server_or_404, unkept
-from drdash.web.wording import Look, look_of
+from drdash.web.said import stored
+from drdash.web.wording import Look
 
 # The cloud's clock and ours may differ by this much before "you lose" is told by the cloud's.
 SKEW = timedelta(minutes=1)
-KIND = {"full": "full", "incremental": "incremental", "differential": "differential", "cdp": "continuous", "": ""}
-FOUND = Look("malware found", "bad", "bad")
+KIND = {
+    "full": phrase("full"),
+    "incremental": phrase("incremental"),
+    "differential": phrase("differential"),
+    "cdp": phrase("continuous"),
+}
+FOUND = Look(phrase("malware found"), "bad", "bad")
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -60,11 +67,11 @@ class Offer(msgspec.Struct, frozen=True):
 
 def above(server: Server, *chosen: str) -> tuple[Choice, ...]:
     """The choices that need no list: the latest, those that the server names, and one that was chosen before."""
-    known = [Choice(LATEST, "Latest, chosen by the cloud")]
+    known = [Choice(LATEST, phrase("Latest, chosen by the cloud"))]
     known += [Choice(value, words, point) for value, words, point in known_points(server)]
     for value in chosen:
         if value not in {one.value for one in known} and (point := recovery_point(value)):
-            known.append(Choice(value, "The one chosen before", point))
+            known.append(Choice(value, phrase("The one chosen before"), point))
     return tuple(known)
 
 
@@ -89,10 +96,10 @@ def offered(tenant: Tenant, server: Server, shown: tuple[Choice, ...]) -> Offer:
     """Ask the cloud for the server's recovery points; ``shown`` are the choices that are there without."""
     href = next((link.href for link in server.links or () if link.rel == Rel.RECOVERY_POINTS), None)
     if href is None:
-        return Offer(above=shown, notes=("The cloud names no list of recovery points for this server.",))
+        return Offer(above=shown, notes=(phrase("The cloud names no list of recovery points for this server."),))
     path = links.own_path(href, tenant.credential.cloud, api=links.BACKUPS)
     if path is None:
-        words = "The list of recovery points is not on the cloud's own host, so it was not asked for."
+        words = phrase("The list of recovery points is not on the cloud's own host, so it was not asked for.")
         return Offer(above=shown, notes=(words,))
     now = timezone.now()
     read = beside.ask(tenant, beside.BACKUPS, lambda get: vault.read(path, get, now=now.timestamp()))
@@ -109,18 +116,30 @@ def sorted_out(read: Points, shown: tuple[Choice, ...], now: datetime) -> Offer:
     have = {one.value for one in shown}
     usable = [value for value, one in listed.items() if not one.broken]
     news = [_latest(one, read, now) if one.value == LATEST else _news(one, listed, read, now) for one in shown]
-    notes = []
+    notes: list[str] = []
     if broken := len(listed) - len(usable):
-        notes.append(f"{_count(broken)} not offered: the check before a failover found a critical error.")
+        notes.append(
+            phrases(
+                "1 more is not offered: the check before a failover found a critical error.",
+                "%(count)s more are not offered: the check before a failover found a critical error.",
+                broken,
+            )
+        )
     if read.unreadable:
-        notes.append(f"{_count(read.unreadable)} not offered: the ids cannot be read.")
+        notes.append(
+            phrases(
+                "1 more is not offered: the ids cannot be read.",
+                "%(count)s more are not offered: the ids cannot be read.",
+                read.unreadable,
+            )
+        )
     if read.rest:
-        notes.append(read.rest)
+        notes.append(stored(read.rest))
     choices = tuple(_choice(value, listed[value], now) for value in usable if value not in have)
     if not usable:
-        notes.insert(0, "The cloud lists no recovery point that can be used.")
+        notes.insert(0, phrase("The cloud lists no recovery point that can be used."))
     elif not choices:
-        notes.insert(0, "The cloud lists no other recovery point.")
+        notes.insert(0, phrase("The cloud lists no other recovery point."))
     return Offer(choices, tuple(news), tuple(notes))
 
 
@@ -128,17 +147,17 @@ def _choice(value: str, point: Point, now: datetime) -> Choice:
     facts = [KIND.get(point.type, point.type), size(point.size)]
     marks = [FOUND] if point.malware == MALWARE else []
     if point.malware == CLEAN:
-        facts.append("no malware found")
+        facts.append(phrase("no malware found"))
     elif point.malware and point.malware != MALWARE:
-        marks.append(look_of({}, f"malware check: {point.malware}"))
+        marks.append(Look(phrase("malware check: %(result)s", result=point.malware)))
     if point.check:
-        marks.append(Look(f"check: {point.check}", "warn", "warn"))
+        marks.append(Look(phrase("check: %(result)s", result=stored(point.check)), "warn", "warn"))
     return Choice(
         value=value,
         point=point.ids,
         made=point.created,
         loses=loses(point.created, now),
-        facts=", ".join(one for one in facts if one),
+        facts=joined(", ", filter(None, facts)),
         marks=tuple(marks),
     )
 
@@ -149,7 +168,7 @@ def _latest(one: Choice, read: Points, now: datetime) -> Choice:
     if newest is None or not read.newest:
         return one
     if newest.broken:
-        words = "The check of the newest one found a critical error: which one the cloud takes is not known."
+        words = phrase("The check of the newest one found a critical error: which one the cloud takes is not known.")
         return msgspec.structs.replace(one, loses=words)
     return msgspec.structs.replace(_choice(one.value, newest, now), words=one.words, point=None)
 
@@ -157,10 +176,10 @@ def _latest(one: Choice, read: Points, now: datetime) -> Choice:
 def _news(one: Choice, listed: dict[str, Point], read: Points, now: datetime) -> Choice:
     point = listed.get(one.value)
     if point is None:
-        return one if read.rest else msgspec.structs.replace(one, loses="The cloud no longer lists it.")
+        return one if read.rest else msgspec.structs.replace(one, loses=phrase("The cloud no longer lists it."))
     told = msgspec.structs.replace(_choice(one.value, point, now), words=one.words)
     if point.broken:
-        words = "Its check found a critical error: it cannot be chosen."
+        words = phrase("Its check found a critical error: it cannot be chosen.")
         return msgspec.structs.replace(told, loses=words, off=True)
     return told
 
@@ -168,10 +187,10 @@ def _news(one: Choice, listed: dict[str, Point], read: Points, now: datetime) ->
 def loses(made: datetime | None, now: datetime) -> str:
     """What a start from a point of that time loses, in words."""
     if made is None:
-        return "The cloud does not say when it was made: what you lose is not known."
+        return phrase("The cloud does not say when it was made: what you lose is not known.")
     if made > now + SKEW:
-        return "It is dated in the future: what you lose is not known."
-    return f"You lose {span(now - made)}."
+        return phrase("It is dated in the future: what you lose is not known.")
+    return phrase("You lose %(span)s.", span=span(now - made))
 
 
 def span(age: timedelta) -> str:
@@ -179,8 +198,10 @@ def span(age: timedelta) -> str:
     minutes = max(0, int(age.total_seconds())) // 60
     days, hours, left = minutes // 1440, minutes // 60 % 24, minutes % 60
     if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {left} min" if hours else f"{left} min" if left else "less than a minute"
+        return phrase("%(days)s d %(hours)s h", days=days, hours=hours)
+    if hours:
+        return phrase("%(hours)s h %(minutes)s min", hours=hours, minutes=left)
+    return phrase("%(minutes)s min", minutes=left) if left else phrase("less than a minute")
 
 
 def size(count: int | None) -> str:
@@ -195,7 +216,3 @@ def size(count: int | None) -> str:
 
 def _value(point: RecoveryPoint) -> str:
     return msgspec.json.encode(point).decode()
-
-
-def _count(number: int) -> str:
-    return "1 more is" if number == 1 else f"{number} more are"

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from drdash.cloud.neighbours import tasks as manager
 from drdash.cloud.neighbours.tasks import Task
 from drdash.failover.models import Action
+from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
 from drdash.web import beside
 from drdash.web.beside import Trouble
@@ -42,7 +43,7 @@ def _good_for(answer: _Told) -> float:
 
 
 kept: Kept[_Told] = Kept(
-    good_for=_good_for, meanwhile=Trouble("The cloud is being asked for it.", passing=True), most=KEPT
+    good_for=_good_for, meanwhile=Trouble(phrase("The cloud is being asked for it."), passing=True), most=KEPT
 )
 
 
@@ -111,7 +112,7 @@ def _shown(uuid: str, answer: _Told) -> Shown:
     if isinstance(answer, Trouble):
         return Shown(uuid, problem=answer.sentence)
     if answer is None:
-        return Shown(uuid, problem="The cloud's task manager does not list it (any more).")
+        return Shown(uuid, problem=phrase("The cloud's task manager does not list it (any more)."))
     look = look_of(RESULT, answer.result) if answer.result else look_of(STATE, answer.state)
     return Shown(
         uuid,
@@ -128,4 +129,6 @@ def _shown(uuid: str, answer: _Told) -> Shown:
 
 def _left(left: timedelta) -> str:
     seconds = round(left.total_seconds())
-    return f"about {seconds} s left" if seconds < 100 else f"about {span(left)} left"
+    if seconds < 100:
+        return phrase("about %(seconds)s s left", seconds=seconds)
+    return phrase("about %(span)s left", span=span(left))

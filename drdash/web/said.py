@@ -8,6 +8,9 @@ from re import Pattern
 
 import msgspec
 from django.utils.translation import get_language, gettext, trans_real
+from django.utils.translation.trans_real import DjangoTranslation
+
+from drdash.phrases import Phrase
 
 # A msgid with fewer letters of its own might be taken for what somebody else wrote.
 FEWEST_LETTERS = 8
@@ -28,17 +31,31 @@ class _Form(msgspec.Struct, frozen=True):
 def said(text: str) -> str:
     """An own sentence, or several side by side, as the reader says it; any other text as it came."""
     language = get_language() or "en"
-    return text if not text or language.startswith("en") else _said(text, language)
+    return text if not text or language.startswith("en") else _said(text, trans_real.translation(language))
+
+
+class Stored(Phrase):
+    """Text that was made, or stored, in English: HTML has it as the reader says it."""
+
+    __slots__ = ()
+
+    def said(self) -> str:
+        return said(str(self))
+
+
+def stored(text: str) -> Stored:
+    """For a page: a text from below, be it an own sentence, the cloud's words or a person's."""
+    return Stored(text)
 
 
 @lru_cache(maxsize=4096)
-def _said(text: str, language: str) -> str:
-    if (whole := _one(text, language)) is not None:
+def _said(text: str, catalog: DjangoTranslation) -> str:
+    if (whole := _one(text, catalog)) is not None:
         return whole
     told, rest = "", _ENDS.split(text)
     while rest:
         for count in range(len(rest), 0, -1):
-            known = _one(" ".join(rest[:count]), language)
+            known = _one(" ".join(rest[:count]), catalog)
             if known is not None or count == 1:
                 gap = "" if not told or told.endswith("。") else " "
                 told, rest = f"{told}{gap}{rest[0] if known is None else known}", rest[count:]
@@ -46,24 +63,24 @@ def _said(text: str, language: str) -> str:
     return told
 
 
-def _one(text: str, language: str) -> str | None:
+def _one(text: str, catalog: DjangoTranslation) -> str | None:
     """One msgid, or None where it is none."""
     if (word := gettext(text)) != text:
         return word
-    for form in _forms(language):
+    for form in _forms(catalog):
         found = form.pattern.fullmatch(text)
         if found and not any(_broken_off(value) for value in found.groups()):
             return gettext(form.msgid) % {
-                name: _value(name, value, language) for name, value in found.groupdict().items()
+                name: _value(name, value, catalog) for name, value in found.groupdict().items()
             }
     return None
 
 
-def _value(name: str, value: str, language: str) -> str:
+def _value(name: str, value: str, catalog: DjangoTranslation) -> str:
     """What a sentence was filled with: another sentence, or the parts that were ``told``, in turn; a name as it is."""
     if name == "told":
-        return "; ".join(_one(part, language) or part for part in value.split("; "))
-    return _said(value, language) if value.endswith(ENDS) else value
+        return "; ".join(_one(part, catalog) or part for part in value.split("; "))
+    return _said(value, catalog) if value.endswith(ENDS) else value
 
 
 def _broken_off(value: str) -> bool:
@@ -72,10 +89,10 @@ def _broken_off(value: str) -> bool:
 
 
 @cache
-def _forms(language: str) -> list[_Form]:
+def _forms(catalog: DjangoTranslation) -> list[_Form]:
     """Every msgid with values, those with the most words of their own first."""
     found = []
-    for msgid, word in trans_real.translation(language)._catalog.items():  # type: ignore[attr-defined]
+    for msgid, word in catalog._catalog.items():  # type: ignore[attr-defined]
         if isinstance(msgid, str) and word and _VALUE.search(msgid):
             pieces = _VALUE.split(msgid)
             if sum(letter.isalpha() for piece in pieces[::2] for letter in piece) >= FEWEST_LETTERS:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from drdash.tenants.models import SavedView
@@ -52,15 +53,16 @@ def save(request: HttpRequest) -> HttpResponse:
     given, user = ViewForm(request.POST), user_of(request)
     query = _query(request.POST.get("query", ""))
     if not given.is_valid():
-        messages.error(request, "The view was not saved: it needs a name of at most 60 characters.")
+        messages.error(request, gettext("The view was not saved: it needs a name of at most 60 characters."))
         return redirect(_url(query))
     name = given.cleaned_data["name"]
     theirs = SavedView.objects.filter(user=user)
     if theirs.exclude(name=name).count() >= MOST:
-        messages.error(request, f"The view was not saved: {MOST} are kept for each person. Remove one first.")
+        words = gettext("The view was not saved: %(most)s are kept for each person. Remove one first.")
+        messages.error(request, words % {"most": MOST})
         return redirect(_url(query))
     SavedView.objects.update_or_create(user=user, name=name, defaults={"query": query})
-    messages.success(request, f"This list is saved as {name}.")
+    messages.success(request, gettext("This list is saved as %(name)s.") % {"name": name})
     return redirect(_url(query))
 
 
@@ -72,17 +74,17 @@ def change(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
         raise Http404
     if deed == "remove":
         one.delete()
-        messages.success(request, f"The view {one.name} is removed.")
+        messages.success(request, gettext("The view %(name)s is removed.") % {"name": one.name})
         return redirect("servers")
     given = ViewForm(request.POST)
     if not given.is_valid():
-        messages.error(request, "The view keeps its name: a name has 1 to 60 characters.")
+        messages.error(request, gettext("The view keeps its name: a name has 1 to 60 characters."))
     elif SavedView.objects.filter(user=one.user_id, name=given.cleaned_data["name"]).exclude(pk=pk).exists():
-        messages.error(request, "The view keeps its name: another one is called so.")
+        messages.error(request, gettext("The view keeps its name: another one is called so."))
     else:
         one.name = given.cleaned_data["name"]
         one.save(update_fields=["name"])
-        messages.success(request, f"The view is called {one.name} now.")
+        messages.success(request, gettext("The view is called %(name)s now.") % {"name": one.name})
     return redirect(_url(one.query))
 
 

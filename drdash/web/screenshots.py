@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from drdash.cloud.neighbours import links, screenshots
 from drdash.cloud.neighbours.screenshots import Picture
 from drdash.cloud.records import AutomatedTest
+from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
 from drdash.web import beside, cards
 from drdash.web.beside import Trouble
@@ -36,7 +37,7 @@ def _good_for(answer: _Got) -> float:
 
 kept: Kept[_Got] = Kept(
     good_for=_good_for,
-    meanwhile=Trouble("The cloud is being asked for it: look again in a moment.", passing=True),
+    meanwhile=Trouble(phrase("The cloud is being asked for it: look again in a moment."), passing=True),
     most=MOST_BYTES,
     weight=lambda answer: len(answer.body) if isinstance(answer, Picture) else 1000,
 )

@@ -19,6 +19,7 @@ from drdash.web import cards
 from drdash.web.buttons import server_url
 from drdash.web.finding import Found
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, wants_part
+from drdash.web.said import said
 from drdash.web.wording import action_name
 
 
@@ -80,9 +81,9 @@ def note(request: HttpRequest, uuid: str) -> HttpResponse:
             tenant, found.key, text, by=request.user, at=timezone.now(), instead_of=request.POST.get("stamp", "")
         )
     except Denied as problem:
-        raise PermissionDenied(str(problem)) from problem
+        raise PermissionDenied(said(str(problem))) from problem
     except notes.Overtaken as problem:
-        told |= {"problem": str(problem), "text": text[: notes.LONGEST]}
+        told |= {"problem": said(str(problem)), "text": text[: notes.LONGEST]}
         return page(request, "servers/note.html", {**context(request, frame, found), **told}, frame=frame, status=409)
     return redirect(server_url(found.server.uuid))
 

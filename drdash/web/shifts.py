@@ -4,10 +4,13 @@ from collections.abc import Iterable
 
 import msgspec
 
+from drdash.cloud.words import Severity
 from drdash.failover.sighting import Sighting
+from drdash.phrases import joined, phrase
 from drdash.web.wording import SERVER_STATUS, SEVERITY, look_of, rel_words
 
-NOT_THERE = "not there"
+SEVERITIES: dict[str, str] = {Severity.ERROR: phrase("error"), Severity.WARNING: phrase("warning")}
+NOT_THERE = phrase("not there")
 
 
 class Shift(msgspec.Struct, frozen=True):
@@ -20,14 +23,14 @@ class Shift(msgspec.Struct, frozen=True):
 
 def shifts(before: Sighting, now: Sighting) -> tuple[Shift, ...]:
     """All that differs, for better or worse: whoever decides anew wants to know both."""
-    pairs = [
-        ("Server", before.name or before.server, now.name or now.server),
-        ("Site", before.site or "none", now.site or "none"),
-        ("Status", look_of(SERVER_STATUS, before.status).word, look_of(SERVER_STATUS, now.status).word),
-        ("Your role", str(before.role), str(now.role)),
+    pairs: list[tuple[str, str, str]] = [
+        (phrase("Server"), before.name or before.server, now.name or now.server),
+        (phrase("Site"), before.site or phrase("none"), now.site or phrase("none")),
+        (phrase("Status"), look_of(SERVER_STATUS, before.status).word, look_of(SERVER_STATUS, now.status).word),
+        (phrase("Your role"), str(before.role), str(now.role)),
     ]
     codes = sorted({code for code, _, _ in before.issues ^ now.issues})
-    pairs += [(code or "An unnamed issue", _told(before, code), _told(now, code)) for code in codes]
+    pairs += [(code or phrase("An unnamed issue"), _told(before, code), _told(now, code)) for code in codes]
     return tuple(Shift(*pair) for pair in pairs if pair[1] != pair[2])
 
 
@@ -41,14 +44,18 @@ def still(ticked: Iterable[str], before: Sighting, now: Sighting) -> frozenset[s
 def _told(sighting: Sighting, code: str) -> str:
     """The issue as it is told there: its severity, and what it is about."""
     told = sorted(
-        f"{look_of(SEVERITY, severity).word.lower()} ({_about(link)})"
+        phrase("%(severity)s (%(about)s)", severity=_severity(severity), about=_about(link))
         if link
-        else look_of(SEVERITY, severity).word.lower()
+        else _severity(severity)
         for one, severity, link in sighting.issues
         if one == code
     )
-    return ", ".join(told) or NOT_THERE
+    return joined(", ", told) or NOT_THERE
+
+
+def _severity(severity: str) -> str:
+    return SEVERITIES.get(severity) or look_of(SEVERITY, severity).word.lower()
 
 
 def _about(link: str) -> str:
-    return "of the site" if link == "site" else rel_words(link)
+    return phrase("of the site") if link == "site" else rel_words(link)

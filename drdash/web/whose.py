@@ -8,6 +8,7 @@ import msgspec
 from drdash.cloud.records import Server
 from drdash.failover import origins
 from drdash.failover.models import Failover, Origin, State
+from drdash.phrases import phrase
 from drdash.web.actioncards import action_url
 from drdash.web.wording import action_name
 
@@ -31,18 +32,23 @@ def whose(server: Server, failover: Failover | None) -> Whose | None:
         return None
     kind = ""
     if origins.tells(server.status) is None and failover.production is not None:
-        kind = f"What runs is {'production' if failover.production else 'a test'}, as far as it was seen."
+        kind = phrase("What runs is a test, as far as it was seen.")
+        if failover.production:
+            kind = phrase("What runs is production, as far as it was seen.")
     if failover.origin == Origin.AUTOMATED:
-        return Whose("started as an automated test", failover.seen_at, seen=True, kind=kind)
+        return Whose(phrase("started as an automated test"), failover.seen_at, seen=True, kind=kind)
     if failover.origin == Origin.OUTSIDE or failover.action is None:
-        return Whose("started in the cloud's own console", failover.seen_at, seen=True, kind=kind)
+        return Whose(phrase("started in the cloud's own console"), failover.seen_at, seen=True, kind=kind)
     action, url = failover.action, action_url(failover.action)
     if failover.origin == Origin.OURS:
-        return Whose(f"started by {action.user.get_username()} from here", action.sent_at, False, url, kind)
+        words = phrase("started by %(who)s from here", who=action.user.get_username())
+        return Whose(words, action.sent_at, False, url, kind)
     name = action_name(action.kind, production=action.production)
-    words = f"perhaps started from here: the outcome of {name} is unknown"
+    words = phrase("perhaps started from here: the outcome of %(action)s is unknown", action=name)
     if action.state not in UNTOLD:
-        words = f"perhaps started from here, by {name} of {action.user.get_username()}"
+        words = phrase(
+            "perhaps started from here, by %(action)s of %(who)s", action=name, who=action.user.get_username()
+        )
     return Whose(words, failover.seen_at, True, url, kind)
 
 
