@@ -79,7 +79,7 @@ def approval_url(approval: Approval) -> str:
 def asked_of(approval: Approval) -> tuple[str, str]:
     """What was asked for, a server or a batch, and where it is answered; its ``item`` should be loaded."""
     if item := getattr(approval, "item", None):
-        return f"batch {item.batch_id}", reverse("batch-approval", args=[item.batch_id])
+        return phrase("batch %(batch)s", batch=item.batch_id), reverse("batch-approval", args=[item.batch_id])
     return approval.server_name or approval.server_uuid, approval_url(approval)
 
 
