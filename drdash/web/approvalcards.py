@@ -13,6 +13,7 @@ from drdash.failover.guard import Kind
 from drdash.failover.models import Approval, Consent
 from drdash.failover.reasons import Mark
 from drdash.failover.sighting import Sighting
+from drdash.phrases import phrase
 from drdash.web.actioncards import action_url
 from drdash.web.buttons import dialog_url, server_url, shown_reason
 from drdash.web.forms import LATEST
