@@ -66,11 +66,9 @@ def claim(
                 raise _Shifted
             transaction.set_rollback(not claimed)
     except IntegrityError:
-        action.refresh_from_db()
         refuse(action, [own("OurActionOpen", Mark.BLOCK)])
         return False
     except _Shifted:
-        action.refresh_from_db()
         words = english(
             "Your rights, a second admin's word, or what may be done in this tenant, changed meanwhile. Look again."
         )

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from drdash.audit.models import Entry
 from drdash.cloud.client import body_of
@@ -95,6 +96,13 @@ def test_what_has_ended_meanwhile_takes_nothing_and_ends_nothing(cast: Cast) -> 
     assert not claimed(action, ours=lost, approval=approval)
     lost.refresh_from_db()
     assert (action.state, lost.state, state(approval)) == (State.EXPIRED, State.UNKNOWN, Consent.GIVEN)
+
+
+def test_nothing_is_claimed_within_a_transaction_that_may_still_be_undone(cast: Cast) -> None:
+    action = cast.action()
+    with pytest.raises(RuntimeError), transaction.atomic():
+        claimed(action)
+    assert Action.objects.get().state == State.REQUESTED
 
 
 def test_a_second_persons_word_is_used_up_with_the_claim(cast: Cast) -> None:
