@@ -23,7 +23,7 @@ def way_back(request: HttpRequest) -> str:
 
 def back(request: HttpRequest) -> dict[str, object]:
     """For every template: where to come back to from a choice that is made on this page."""
-    return {"back": _first(request, request.get_full_path(), request.headers.get("Referer", ""))}
+    return {"return_to": _first(request, request.get_full_path(), request.headers.get("Referer", ""))}
 
 
 def _first(request: HttpRequest, *places: str) -> str:

@@ -9,10 +9,12 @@ from drdash.cloud.records import Server, Site
 from drdash.cloud.words import ServerStatus, ServerType
 from drdash.failover.guard import PRODUCTION, Kind, OwnState, Sight, Verdict, judge
 from drdash.failover.reasons import POINTLESS, Mark, Reason
+from drdash.phrases import phrase, said
 from drdash.tenants.roles import Posture, Role
 from drdash.web.wording import KIND, REMEDY, Look, verb
 
-BY_GLASS, BY_TWO = "Blocked; an admin may break the glass.", "A second admin has to approve it."
+BY_GLASS = phrase("Blocked; an admin may break the glass.")
+BY_TWO = phrase("A second admin has to approve it.")
 
 
 class ShownReason(msgspec.Struct, frozen=True):
@@ -119,7 +121,7 @@ def summary(shown: tuple[Button, ...]) -> tuple[ShownReason, ...]:
                 holders.append(button)
     for message, holders in holding.items():
         if len(holders) < len(shown):
-            prefix = ", ".join(button.label for button in holders) + ": "
+            prefix = ", ".join(str(said(button.label)) for button in holders) + ": "
             reasons[message] = msgspec.structs.replace(reasons[message], prefix=prefix)
     return tuple(reasons.values())
 

@@ -9,13 +9,14 @@ from drdash.cloud.records import AutomatedTest, Issue, Link, Server, Site
 from drdash.cloud.words import Rel, ServerType, Severity
 from drdash.estate.snapshot import Estate, Seen
 from drdash.failover.reasons import remedy_of
+from drdash.phrases import phrase, phrases
 from drdash.web import wording
 from drdash.web.buttons import server_url, site_url
 from drdash.web.wording import Look, look_of
 
-NO_ISSUES = Look("No issues", "good", "good")
-READINESS_UNSAID = Look("Readiness not said", "warn", "unknown")
-ISSUES_UNSAID = Look("Issues not said", "warn", "unknown")
+NO_ISSUES = Look(phrase("No issues"), "good", "good")
+READINESS_UNSAID = Look(phrase("Readiness not said"), "warn", "unknown")
+ISSUES_UNSAID = Look(phrase("Issues not said"), "warn", "unknown")
 
 
 class IssueCard(msgspec.Struct, frozen=True):
@@ -131,7 +132,7 @@ def site_name(uuid: str, site: Site | None) -> SiteName:
     short = uuid[:8] if len(uuid) == 36 and uuid.count("-") == 4 else uuid
     return SiteName(
         url=site_url(uuid) if uuid else "",
-        short=short or "no site",
+        short=short or phrase("no site"),
         uuid=uuid,
         known=site is not None,
         default=bool(site and site.default),
@@ -146,34 +147,43 @@ def moving(server: Server) -> bool:
 def automated(test: AutomatedTest | None, *, old: bool = False) -> Look:
     """What is said of the automated test: never green unless it succeeded, and not long ago."""
     if test is None:
-        return Look("No automated test", "still", "off")
+        return Look(phrase("No automated test"), "still", "off")
     if old:
-        return Look("Automated test succeeded then", "warn", "clock")
+        return Look(phrase("Automated test succeeded then"), "warn", "clock")
     if test.last_status:
         return look_of(wording.AUTOMATED_TEST, test.last_status)
     if test.schedule == "NEVER":
-        return Look("Automated test is off", "still", "off")
-    return Look("Automated test never ran", "warn", "warn")
+        return Look(phrase("Automated test is off"), "still", "off")
+    return Look(phrase("Automated test never ran"), "warn", "warn")
+
+
+_SHORTER = {
+    "No automated test": phrase("Not automated"),
+    "Automated test is off": phrase("Automated: off"),
+    "Automated test never ran": phrase("Automated: never ran"),
+    "Automated test succeeded": phrase("Automated: succeeded"),
+    "Automated test succeeded then": phrase("Automated: succeeded then"),
+    "Automated test failed": phrase("Automated: failed"),
+}
 
 
 def _shorter(look: Look) -> Look:
     """The same under a heading that says "test"."""
-    word = look.word.replace("Automated test is ", "Automated: ").replace("Automated test", "Automated:")
-    return msgspec.structs.replace(look, word=word.replace("No automated test", "Not automated"))
+    return msgspec.structs.replace(look, word=_SHORTER.get(look.word, look.word))
 
 
 def _kind(server: Server) -> Look:
     if server.type == ServerType.RECOVERY:
-        return Look("Recovery", "still", "recovery")
+        return Look(phrase("Recovery"), "still", "recovery")
     if server.type == ServerType.PRIMARY:
-        return Look("Primary", "still", "primary")
+        return Look(phrase("Primary"), "still", "primary")
     return look_of({}, server.type)
 
 
 def _issue(issue: Issue) -> IssueCard:
     return IssueCard(
         severity=look_of(wording.SEVERITY, issue.severity),
-        message=issue.message or issue.code or "The cloud gives no words for this issue.",
+        message=issue.message or issue.code or phrase("The cloud gives no words for this issue."),
         code=issue.code,
         domain=issue.domain,
         blocks=wording.rel_words(issue.link) if issue.link else "",
@@ -190,10 +200,10 @@ def worst_of(issues: Iterable[Issue] | None) -> Look:
     if not listed:
         return NO_ISSUES
     count = len({(issue.code, issue.message, issue.severity) for issue in listed})
-    word = "1 issue" if count == 1 else f"{count} issues"
+    word = phrases("%(count)s issue", "%(count)s issues", count)
     if any(issue.severity == Severity.ERROR for issue in listed):
         busy = all(issue.code == "ResourceBusy" for issue in listed if issue.severity == Severity.ERROR)
-        return Look("Busy", "moving", "moving") if busy and count == 1 else Look(word, "bad", "bad")
+        return Look(phrase("Busy"), "moving", "moving") if busy and count == 1 else Look(word, "bad", "bad")
     known = all(issue.severity.known for issue in listed)
     return Look(word, "warn", "warn" if known else "unknown")
 

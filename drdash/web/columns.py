@@ -9,21 +9,22 @@ from django.http import QueryDict
 
 from drdash.cloud.records import Issue
 from drdash.estate.snapshot import Estate
+from drdash.phrases import phrase
 from drdash.web import tested
 from drdash.web.cards import site_name
 from drdash.web.finding import Found, Wanted
 
 SERVER = "name"
 COLUMNS = {
-    SERVER: "Server",
-    "status": "Status",
-    "vm": "VM",
-    "site": "Site",
-    "address": "Address",
-    "rpo": "Backup",
-    "tested": "Last test",
-    "issues": "Issues",
-    "actions": "Actions",
+    SERVER: phrase("Server"),
+    "status": phrase("Status"),
+    "vm": phrase("VM"),
+    "site": phrase("Site"),
+    "address": phrase("Address"),
+    "rpo": phrase("Backup"),
+    "tested": phrase("Last test"),
+    "issues": phrase("Issues"),
+    "actions": phrase("Actions"),
 }
 CHOOSABLE = tuple(name for name in COLUMNS if name != SERVER)
 UNSORTED = frozenset({"actions"})

@@ -6,35 +6,36 @@ from typing import Any
 
 import msgspec
 
+from drdash.phrases import phrase, said
 from drdash.web import wording
 from drdash.web.finding import FACETS, UNSAID, Wanted
 from drdash.web.wording import Look, look_of
 
 LABELS = {
-    "type": "Type",
-    "status": "Status",
-    "vm": "VM",
-    "site": "Site",
-    "tenant": "Tenant",
-    "readiness": "Site readiness",
-    "issues": "Issues",
-    "tested": "Tests",
-    "blocked": "Actions",
-    "backup": "Backup",
-    "missing": "Missing",
+    "type": phrase("Type"),
+    "status": phrase("Status"),
+    "vm": phrase("VM"),
+    "site": phrase("Site"),
+    "tenant": phrase("Tenant"),
+    "readiness": phrase("Site readiness"),
+    "issues": phrase("Issues"),
+    "tested": phrase("Tests"),
+    "blocked": phrase("Actions"),
+    "backup": phrase("Backup"),
+    "missing": phrase("Missing"),
 }
 WORDS: dict[str, dict[str, str]] = {
-    "type": {"recovery": "Recovery", "primary": "Primary"},
+    "type": {"recovery": phrase("Recovery"), "primary": phrase("Primary")},
     "issues": {
-        "error": "With an error",
-        "warning": "With a warning only",
-        UNSAID: "Not said",
-        "none": "Without issues",
+        "error": phrase("With an error"),
+        "warning": phrase("With a warning only"),
+        UNSAID: phrase("Not said"),
+        "none": phrase("Without issues"),
     },
-    "tested": {"due": "Due for a test", "never": "Never tested", "once": "Tested before"},
-    "blocked": {"true": "All blocked", "false": "Not all blocked"},
-    "backup": {"late": "Late or worse"},
-    "missing": {"true": "No longer listed by the cloud"},
+    "tested": {"due": phrase("Due for a test"), "never": phrase("Never tested"), "once": phrase("Tested before")},
+    "blocked": {"true": phrase("All blocked"), "false": phrase("Not all blocked")},
+    "backup": {"late": phrase("Late or worse")},
+    "missing": {"true": phrase("No longer listed by the cloud")},
 }
 LOOKS: dict[str, Mapping[str, Look]] = {
     "status": wording.SERVER_STATUS,
@@ -43,11 +44,14 @@ LOOKS: dict[str, Mapping[str, Look]] = {
 }
 # What is asked for again and again, each by one filter.
 BUILT_IN = {
-    "Blocked": ("blocked", "true"),
-    "Tests running": ("status", "FAILOVER_TEST,FAILOVER_TEST_AUTO,STARTING_FAILOVER_TEST,STARTING_FAILOVER_TEST_AUTO"),
-    "Production": ("status", "FAILOVER_PROD,FINALIZATION,FINALIZATION_FAILED,STARTING_FAILOVER_PROD"),
-    "Due for a test": ("tested", "due"),
-    "Backup late": ("backup", "late"),
+    phrase("Blocked"): ("blocked", "true"),
+    phrase("Tests running"): (
+        "status",
+        "FAILOVER_TEST,FAILOVER_TEST_AUTO,STARTING_FAILOVER_TEST,STARTING_FAILOVER_TEST_AUTO",
+    ),
+    phrase("Production"): ("status", "FAILOVER_PROD,FINALIZATION,FINALIZATION_FAILED,STARTING_FAILOVER_PROD"),
+    phrase("Due for a test"): ("tested", "due"),
+    phrase("Backup late"): ("backup", "late"),
 }
 
 
@@ -112,7 +116,7 @@ def _facet(name: str, wanted: Wanted, counts: Counter[str], names: Mapping[str, 
         )
         for value in sorted(values, key=lambda value: _rank(name, value, words[value]))
     )
-    return Facet(name, LABELS[name], ", ".join(one.word for one in choices if one.chosen), choices)
+    return Facet(name, LABELS[name], ", ".join(str(said(one.word)) for one in choices if one.chosen), choices)
 
 
 def built_in(wanted: Wanted, counts: Mapping[str, Counter[str]], url: Callable[[Wanted], str]) -> list[View]:
@@ -141,7 +145,7 @@ def _word(name: str, value: str, names: Mapping[str, str]) -> str:
     if known := WORDS.get(name, {}).get(value) or names.get(value):
         return known
     if value == UNSAID:
-        return "Not said"
+        return phrase("Not said")
     return look_of(LOOKS[name], value.upper()).word if name in LOOKS else value
 
 

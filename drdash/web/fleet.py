@@ -11,6 +11,7 @@ from drdash.cloud.words import ServerStatus
 from drdash.estate.snapshot import Health
 from drdash.failover import origins
 from drdash.failover.models import Action, State
+from drdash.phrases import phrase
 from drdash.web import needs, overview, wording
 from drdash.web.needs import Need
 from drdash.web.overview import Runs, listed
@@ -22,11 +23,11 @@ from drdash.web.wording import Look
 MANY = 6
 MOST = 20
 
-PRODUCTION = Look("Production active", "prod", "production")
-TESTS_LEFT = Look("Test running", "moving", "test")
-SITE_NOT_READY = Look("Site not ready", "bad", "bad")
-WELL = Look("Well", "good", "good")
-RUNNING = Look("Under way", "moving", "moving")
+PRODUCTION = Look(phrase("Production active"), "prod", "production")
+TESTS_LEFT = Look(phrase("Test running"), "moving", "test")
+SITE_NOT_READY = Look(phrase("Site not ready"), "bad", "bad")
+WELL = Look(phrase("Well"), "good", "good")
+RUNNING = Look(phrase("Under way"), "moving", "moving")
 
 # What a tenant is shown by, the worst first. What is not here is no trouble.
 _ORDER = (
@@ -46,7 +47,7 @@ _ORDER = (
 _LOOKS: dict[str, Look] = {
     "unknown": wording.STATE[State.UNKNOWN],
     "half-done": wording.SERVER_STATUS[ServerStatus.FINALIZATION_FAILED],
-    "failed": Look("Action failed", "bad", "bad"),
+    "failed": Look(phrase("Action failed"), "bad", "bad"),
     "production": PRODUCTION,
     "unready": SITE_NOT_READY,
     "missing": needs.MISSING,

@@ -1,11 +1,12 @@
 """How fresh many tenants are, in few sentences: those with the same trouble are told of once, and listed behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import msgspec
 
 from drdash.estate.snapshot import Estate
+from drdash.phrases import phrases
 from drdash.tenants.models import Tenant
 from drdash.web.tenantcards import STATES, state_of
 from drdash.web.wording import Look
@@ -15,13 +16,37 @@ MANY = 6
 # So many reasons why tenants cannot be read are told each by itself.
 REASONS = 3
 
-_WORDS = {
-    "waiting": "{} tenants are not read for now, as the cloud asked for it.",
-    "unread": "{} tenants were never read so far: what is there is not known.",
-    "stale": "{} tenants are not read in time: what is shown of them may no longer be true.",
-    "vanished": "{} tenants are not at the partner any more: this is their last data.",
-    "paused": "{} tenants are paused: nothing is read, and nothing can be started or stopped.",
-    "watching": "{} tenants are read as they should be.",
+_WORDS: dict[str, Callable[[int], str]] = {
+    "waiting": lambda count: phrases(
+        "%(count)s tenant is not read for now, as the cloud asked for it.",
+        "%(count)s tenants are not read for now, as the cloud asked for it.",
+        count,
+    ),
+    "unread": lambda count: phrases(
+        "%(count)s tenant was never read so far: what is there is not known.",
+        "%(count)s tenants were never read so far: what is there is not known.",
+        count,
+    ),
+    "stale": lambda count: phrases(
+        "%(count)s tenant is not read in time: what is shown of it may no longer be true.",
+        "%(count)s tenants are not read in time: what is shown of them may no longer be true.",
+        count,
+    ),
+    "vanished": lambda count: phrases(
+        "%(count)s tenant is not at the partner any more: this is its last data.",
+        "%(count)s tenants are not at the partner any more: this is their last data.",
+        count,
+    ),
+    "paused": lambda count: phrases(
+        "%(count)s tenant is paused: nothing is read, and nothing can be started or stopped.",
+        "%(count)s tenants are paused: nothing is read, and nothing can be started or stopped.",
+        count,
+    ),
+    "watching": lambda count: phrases(
+        "%(count)s tenant is read as it should be.",
+        "%(count)s tenants are read as they should be.",
+        count,
+    ),
 }
 _ORDER = ("failing", "stale", "unread", "vanished", "waiting", "paused", "watching")
 
@@ -48,15 +73,25 @@ def groups(tenants: Mapping[int, Tenant], estates: Mapping[int, Estate], now: da
             alike.setdefault(state, []).append(pk)
     reasons = sorted(failing.items(), key=lambda one: (-len(one[1]), one[0]))
     told = [
-        Group(f"failing-{number}", STATES["failing"], f"{len(of)} tenants cannot be read. {error}", tuple(of))
+        Group(f"failing-{number}", STATES["failing"], _unread(len(of), error), tuple(of))
         for number, (error, of) in enumerate(reasons[:REASONS])
     ]
     if rest := [pk for _, of in reasons[REASONS:] for pk in of]:
-        words = f"{len(rest)} more tenants cannot be read, for other reasons."
+        words = phrases(
+            "%(count)s more tenant cannot be read, for other reasons.",
+            "%(count)s more tenants cannot be read, for other reasons.",
+            len(rest),
+        )
         told.append(Group("failing-more", STATES["failing"], words, tuple(pk for pk in tenants if pk in set(rest))))
     told += [
-        Group(state, STATES[state], _WORDS[state].format(len(alike[state])), tuple(alike[state]))
+        Group(state, STATES[state], _WORDS[state](len(alike[state])), tuple(alike[state]))
         for state in _ORDER
         if state in alike
     ]
     return tuple(told)
+
+
+def _unread(count: int, error: str) -> str:
+    return phrases(
+        "%(count)s tenant cannot be read. %(error)s", "%(count)s tenants cannot be read. %(error)s", count, error=error
+    )

@@ -11,9 +11,11 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from drdash.clock import boot_seconds
+from drdash.phrases import phrase
 from drdash.web import columns, facets, finding, preflights, saved, sheets, shown
 from drdash.web.columns import asked
 from drdash.web.finding import SIZES, Found, Wanted
@@ -153,7 +155,7 @@ def _still(frame: Frame, key: Key) -> Found | None:
 
 def _leaves(row: str) -> str:
     """A row that no longer matches, and says so."""
-    words = '<span class="sub leaves">No longer matches, and leaves this list.</span></th>'
+    words = format_html('<span class="sub leaves">{}</span></th>', phrase("No longer matches, and leaves this list."))
     return _swapped(row).replace('class="row', 'class="row is-leaving', 1).replace("</th>", words, 1)
 
 

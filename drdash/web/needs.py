@@ -12,6 +12,7 @@ from drdash.cloud.words import Readiness, ServerStatus
 from drdash.estate.changes import What
 from drdash.estate.snapshot import Health, Seen
 from drdash.failover.models import Action, Approval, Batch, State
+from drdash.phrases import phrase, phrases
 from drdash.tenants.models import Tenant
 from drdash.web import cards, wording
 from drdash.web.actioncards import action_url
@@ -25,7 +26,7 @@ from drdash.web.overview import CHANGED, Line
 from drdash.web.tenantcards import STATES
 from drdash.web.wording import Look, action_name, look_of
 
-MISSING = Look("Missing", "warn", "unknown")
+MISSING = Look(phrase("Missing"), "warn", "unknown")
 
 
 class Need(IntEnum):
@@ -48,10 +49,10 @@ Told = tuple[Need, Line]
 
 # What a tenant that is not read as it should be is waiting for.
 _UNREAD = {
-    "failing": "Find out why, and put it right: until then nothing that is shown of it is current.",
-    "refused": "Put in a credential that the cloud accepts.",
-    "unread": "Look at the worker's log if this lasts for more than a minute.",
-    "stale": "Look whether the worker runs, and at its log.",
+    "failing": phrase("Find out why, and put it right: until then nothing that is shown of it is current."),
+    "refused": phrase("Put in a credential that the cloud accepts."),
+    "unread": phrase("Look at the worker's log if this lasts for more than a minute."),
+    "stale": phrase("Look whether the worker runs, and at its log."),
 }
 
 
@@ -59,11 +60,11 @@ def of_actions(live: Iterable[Action], failed: Iterable[Action], names: Mapping[
     """Actions whose outcome nobody knows, and those that failed of late. Their users must be loaded."""
     for action in live:
         if action.state == State.UNKNOWN:
-            do = "Look in the cloud's console what became of it, and write that down here."
+            do = phrase("Look in the cloud's console what became of it, and write that down here.")
             at = action.answered_at or action.sent_at
             yield Need.UNKNOWN, _acted(action, STATE_UNKNOWN, at, do, names[action.tenant_id])
     for action in failed:
-        do = "Look at what was seen of it, and decide whether to try again."
+        do = phrase("Look at what was seen of it, and decide whether to try again.")
         yield Need.FAILED, _acted(action, STATE_FAILED, action.finished_at, do, names[action.tenant_id])
 
 
@@ -74,15 +75,25 @@ def of_approvals(waiting: Iterable[Approval], names: Mapping[int, str]) -> Itera
         name = f"{action_name(one.kind, production=True)}: {what}"
         text = f"Asked for by {one.asked_by.get_username()}."
         line = Line(wording.CONSENT[one.state], name, url, text, one.asked_at)
-        do, tenant = "Approve it or decline it, before it is too old.", names.get(one.tenant_id, "")
+        do, tenant = phrase("Approve it or decline it, before it is too old."), names.get(one.tenant_id, "")
         yield Need.APPROVAL, msgspec.structs.replace(line, do=do, tenant=tenant)
 
 
 def of_batches(paused: Iterable[Batch]) -> Iterator[Told]:
     """The reader's own batches that go on when they say so."""
     for one in paused:
-        do = "Say that it goes on, or stop it."
-        yield Need.BATCH, Line(BATCH[one.state], f"Batch {one.pk}", batch_url(one), one.why, one.changed_at, do=do)
+        do = phrase("Say that it goes on, or stop it.")
+        yield (
+            Need.BATCH,
+            Line(
+                BATCH[one.state],
+                phrase("Batch %(number)s", number=one.pk),
+                batch_url(one),
+                one.why,
+                one.changed_at,
+                do=do,
+            ),
+        )
 
 
 def of_server(one: Found, tenant: str) -> Iterator[Told]:
@@ -95,24 +106,24 @@ def of_server(one: Found, tenant: str) -> Iterator[Told]:
         return msgspec.structs.replace(line, look=look, text=text, do=do, at=at, changed=changed)
 
     if one.seen.missing_since:
-        do = "Find out at the cloud whether it was meant to go."
-        yield Need.MISSING, told(MISSING, "The cloud no longer lists it.", do, one.seen.missing_since)
+        do = phrase("Find out at the cloud whether it was meant to go.")
+        yield Need.MISSING, told(MISSING, phrase("The cloud no longer lists it."), do, one.seen.missing_since)
         return
     if server.status == ServerStatus.FINALIZATION_FAILED:
-        text = "Production runs, but it could not be finalized."
-        do = "Look at its issues, and have it finalized in the cloud's console."
+        text = phrase("Production runs, but it could not be finalized.")
+        do = phrase("Look at its issues, and have it finalized in the cloud's console.")
         yield Need.HALF_DONE, told(look_of(wording.SERVER_STATUS, server.status), text, do, what=What.STATUS)
     if server.rpo and server.rpo.status in {"ERROR", "CRITICAL"}:
         critical = server.rpo.status == "CRITICAL"
-        text = "Its last backup is too old to rely on."
+        text = phrase("Its last backup is too old to rely on.")
         if server.rpo.ratio is not None and server.rpo.ratio >= 1:
-            text = f"Its last backup is {server.rpo.ratio:.1f} times as old as it may be."
-        do = "Look at the original machine why no backup comes."
+            text = phrase("Its last backup is %(ratio)s times as old as it may be.", ratio=f"{server.rpo.ratio:.1f}")
+        do = phrase("Look at the original machine why no backup comes.")
         need = Need.BACKUP_CRITICAL if critical else Need.BACKUP_LATE
         yield need, told(wording.RPO[server.rpo.status], text, do, what=What.BACKUP)
     if (test := server.automated_test) and test.last_status == "FAILURE":
-        text = "It may not start when it is needed."
-        do = "Look at the test's screenshot, and test it by hand."
+        text = phrase("It may not start when it is needed.")
+        do = phrase("Look at the test's screenshot, and test it by hand.")
         yield Need.TEST_FAILED, told(wording.AUTOMATED_TEST["FAILURE"], text, do, test.last_start)
 
 
@@ -123,10 +134,14 @@ def of_site(seen: Seen[Site], tenant: str) -> Iterator[Told]:
         return
     issue = site.issues[0] if site.issues else None
     known = help_of(issue.code) if issue else None
-    do = f"What clears it: {known.clears}" if known else "Look at the site in the cloud's console."
+    do = (
+        phrase("What clears it: %(clears)s", clears=known.clears)
+        if known
+        else phrase("Look at the site in the cloud's console.")
+    )
     # A version is the time, in milliseconds, of the read that last changed the record.
     at = datetime.fromtimestamp(seen.version / 1000, UTC)
-    name = f"Site {cards.site_name(site.uuid, site).short}"
+    name = phrase("Site %(name)s", name=cards.site_name(site.uuid, site).short)
     line = Line(wording.READINESS[Readiness.ERROR], name, site_url(site.uuid), issue.message if issue else "", at)
     yield Need.UNREADY, msgspec.structs.replace(line, dated=CHANGED, do=do, tenant=tenant)
 
@@ -136,11 +151,11 @@ def unread(health: Health, state: str) -> str:
     that is no person's to clear up."""
     match state:
         case "failing":
-            return f"It cannot be read. {health.error}"
+            return phrase("It cannot be read. %(error)s", error=health.error)
         case "unread":
-            return "Nothing was ever read of it."
+            return phrase("Nothing was ever read of it.")
         case "stale":
-            return "It is not read in time, and nobody says why."
+            return phrase("It is not read in time, and nobody says why.")
     return ""
 
 
@@ -160,7 +175,10 @@ def of_tenants(
         url, do_url = overview[first.pk], reverse("tenant", args=[first.pk]) if first.pk in keeps else ""
         name, at = first.name, min((one.failing_since for _, one in found if one.failing_since), default=None)
         if len(found) > 1:
-            name, url = f"{len(found)} tenants", reverse("tenants") if keeps else overview[first.pk]
+            name, url = (
+                phrases("%(count)s tenant", "%(count)s tenants", len(found)),
+                reverse("tenants") if keeps else overview[first.pk],
+            )
             do_url = ""
         at = at or (health.as_of if state == "stale" else None)
         yield Need.UNREAD, Line(STATES[state], name, url, text, at, do=do, do_url=do_url)
@@ -175,7 +193,12 @@ def worst_first(told: Iterable[Told]) -> list[Line]:
 STATE_UNKNOWN, STATE_FAILED = wording.STATE[State.UNKNOWN], wording.STATE[State.FAILED]
 
 
+def acted_on(action: str, server: str) -> str:
+    """An action on a server, as a name."""
+    return phrase("%(action)s: %(server)s", action=action, server=server)
+
+
 def _acted(action: Action, look: Look, at: datetime | None, do: str, tenant: str) -> Line:
-    name = f"{action_name(action.kind, production=action.production)}: {action.server_name or action.server_uuid}"
-    text = f"Sent by {action.user.get_username()}."
+    name = acted_on(action_name(action.kind, production=action.production), action.server_name or action.server_uuid)
+    text = phrase("Sent by %(person)s.", person=action.user.get_username())
     return Line(look, name, action_url(action), text, at, do=do, tenant=tenant)

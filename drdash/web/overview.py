@@ -13,6 +13,7 @@ from drdash.cloud.words import ServerStatus
 from drdash.failover import origins
 from drdash.failover.guard import PRODUCTION
 from drdash.failover.models import Action, Failover, State
+from drdash.phrases import phrase
 from drdash.web import cards, wording
 from drdash.web.buttons import server_url
 from drdash.web.finding import Found
@@ -21,10 +22,10 @@ from drdash.web.wording import Look, action_name, look_of
 
 SHOWN = 15
 FEW = 6
-FIRST_SEEN, CHANGED = "first seen", "changed"
-BLOCKED = Look("Blocked", "warn", "blocked")
-DUE = Look("Test due", "warn", "clock")
-NEVER_TESTED = Look("Never tested", "warn", "warn")
+FIRST_SEEN, CHANGED = phrase("first seen"), phrase("changed")
+BLOCKED = Look(phrase("Blocked"), "warn", "blocked")
+DUE = Look(phrase("Test due"), "warn", "clock")
+NEVER_TESTED = Look(phrase("Never tested"), "warn", "warn")
 
 Runs = Mapping[tuple[int, str], Failover]
 
@@ -110,9 +111,9 @@ def tests_left(active: Iterable[Found], names: Mapping[int, str], runs: Runs) ->
         if is_left(one.server) and not one.seen.missing_since:
             last = one.server.test_failover.last_start if one.server.test_failover else None
             told = whose(one.server, runs.get((one.estate.tenant, one.key)))
-            words = _sentence(told) if told else "Nobody here knows who started it."
+            words = _sentence(told) if told else phrase("Nobody here knows who started it.")
             line = _line(one, look_of(wording.SERVER_STATUS, one.server.status), names[one.estate.tenant], words, last)
-            lines.append(msgspec.structs.replace(line, do="Stop it when nobody needs it any more."))
+            lines.append(msgspec.structs.replace(line, do=phrase("Stop it when nobody needs it any more.")))
     return sorted(lines, key=lambda line: (line.at is not None, line.at.timestamp() if line.at else 0))
 
 
@@ -134,14 +135,20 @@ def _running(one: Found, ours: Action | None, failover: Failover | None, tenant:
     server, told = one.server, whose(one.server, failover)
     look = look_of(wording.SERVER_STATUS, server.status)
     at: datetime | None = None
+    text: str
     if ours is not None:
-        state = look_of(wording.STATE, ours.state).word.lower()
-        name = action_name(ours.kind, production=ours.production)
-        text, at, dated = f"{name} by {ours.user.get_username()}: {state}.", ours.sent_at or ours.requested_at, ""
+        name, by = action_name(ours.kind, production=ours.production), ours.user.get_username()
+        text = phrase(
+            "%(action)s by %(person)s: %(state)s.",
+            action=name,
+            person=by,
+            state=look_of(wording.STATE, ours.state).word,
+        )
+        at, dated = ours.sent_at or ours.requested_at, ""
     elif told is not None:
         text, at, dated = _sentence(told), told.at, FIRST_SEEN if told.seen else ""
     else:
-        text, at, dated = ("A task of the cloud is at work." if server.busy else ""), None, ""
+        text, at, dated = (phrase("A task of the cloud is at work.") if server.busy else ""), None, ""
     return msgspec.structs.replace(
         _line(one, look, tenant, text, at),
         dated=dated,
@@ -163,4 +170,4 @@ def _line(one: Found, look: Look, tenant: str, text: str = "", at: datetime | No
 
 
 def _sentence(told: Whose) -> str:
-    return f"{told.words[:1].upper()}{told.words[1:]}."
+    return phrase("%(sentence)s.", sentence=told.sentence)

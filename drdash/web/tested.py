@@ -12,6 +12,7 @@ from drdash.estate.models import Moment
 from drdash.failover.guard import TESTS, Kind
 from drdash.failover.models import Action, State
 from drdash.failover.origins import IN_PRODUCTION, IN_TEST
+from drdash.phrases import phrase
 from drdash.web.wording import SCHEDULE, Look
 
 SPANS = {
@@ -70,12 +71,12 @@ def last_test(server: Server, *, started: bool, now: datetime) -> LastTest:
     automatic = test.last_start if test else None
     if server.status in TESTS:
         auto = server.status == ServerStatus.FAILOVER_TEST_AUTO
-        word = "An automated test is running" if auto else "A test is running"
+        word = phrase("An automated test is running") if auto else phrase("A test is running")
         return LastTest(Look(word, "moving", "test"))
     if by_hand and (automatic is None or by_hand >= automatic):
         return _by_hand(by_hand, started, now)
     if test is None or not (test.last_status or automatic):
-        return LastTest(Look("Never tested", "warn", "warn"))
+        return LastTest(Look(phrase("Never tested"), "warn", "warn"))
     return _automatic(test, now)
 
 
@@ -94,21 +95,27 @@ def seen_started(tenant: int, server: Server) -> bool:
 
 def _by_hand(at: datetime, started: bool, now: datetime) -> LastTest:
     if not started:
-        note = "By hand: the cloud tells no result of that, and it was not seen from here to run."
-        return LastTest(Look("result not known", "still", "unknown"), at, note)
+        note = phrase("By hand: the cloud tells no result of that, and it was not seen from here to run.")
+        return LastTest(Look(phrase("result not known"), "still", "unknown"), at, note)
     if now - at > 2 * SPANS["MONTHLY"]:
-        return LastTest(Look("started then", "warn", "warn"), at, "By hand; that is more than two months ago.")
-    return LastTest(Look("started", "good", "good"), at, "By hand.")
+        return LastTest(
+            Look(phrase("started then"), "warn", "warn"), at, phrase("By hand; that is more than two months ago.")
+        )
+    return LastTest(Look(phrase("started"), "good", "good"), at, phrase("By hand."))
 
 
 def _automatic(test: AutomatedTest, now: datetime) -> LastTest:
     if test.last_status == "FAILURE":
-        return LastTest(Look("failed", "bad", "bad"), test.last_start, "Automated.")
+        return LastTest(Look(phrase("failed"), "bad", "bad"), test.last_start, phrase("Automated."))
     if test.last_status != "SUCCESS":
-        word = test.last_status or "result not known"
-        return LastTest(Look(word, "still", "unknown"), test.last_start, "Automated.")
+        word = test.last_status or phrase("result not known")
+        return LastTest(Look(word, "still", "unknown"), test.last_start, phrase("Automated."))
     if not overdue(test, now):
-        return LastTest(Look("started", "good", "good"), test.last_start, "Automated.")
+        return LastTest(Look(phrase("started"), "good", "good"), test.last_start, phrase("Automated."))
     every = SCHEDULE.get(test.schedule) if test.schedule in SPANS else None
-    note = f"Automated: it was to run {every}." if every else "Automated; that is too long ago to rely on."
-    return LastTest(Look("started then", "warn", "warn"), test.last_start, note)
+    note = (
+        phrase("Automated: it was to run %(every)s.", every=every)
+        if every
+        else phrase("Automated; that is too long ago to rely on.")
+    )
+    return LastTest(Look(phrase("started then"), "warn", "warn"), test.last_start, note)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from drdash.estate.changes import Changed, What
 from drdash.estate.models import Moment
 from drdash.failover.models import Action
+from drdash.phrases import phrase
 from drdash.web import cards, wording
 from drdash.web.actioncards import ActionCard, action_card, stamp
 from drdash.web.buttons import server_url
@@ -23,10 +24,16 @@ from drdash.web.wording import Look, look_of
 PAGE = 15
 
 _OWN: dict[str, tuple[Look, str]] = {
-    What.MISSING: (Look("Missing", "warn", "unknown"), "The cloud no longer lists it."),
-    What.RETURNED: (Look("Back", "still", "on"), "The cloud lists it again."),
-    What.UNSAID: (Look("Issues not said", "warn", "unknown"), "The cloud no longer says which issues there are."),
-    What.SAID: (Look("Issues said", "still", "standby"), "The cloud says again which issues there are."),
+    What.MISSING: (Look(phrase("Missing"), "warn", "unknown"), phrase("The cloud no longer lists it.")),
+    What.RETURNED: (Look(phrase("Back"), "still", "on"), phrase("The cloud lists it again.")),
+    What.UNSAID: (
+        Look(phrase("Issues not said"), "warn", "unknown"),
+        phrase("The cloud no longer says which issues there are."),
+    ),
+    What.SAID: (
+        Look(phrase("Issues said"), "still", "standby"),
+        phrase("The cloud says again which issues there are."),
+    ),
 }
 _WORDS = {What.STATUS: wording.SERVER_STATUS, What.MACHINE: wording.VM_STATUS, What.BACKUP: wording.RPO}
 
@@ -130,19 +137,23 @@ def _line(one: Changed, links: tuple[str, ...]) -> Line:
     match one.what:
         case What.STATUS | What.MACHINE | What.BACKUP:
             words = _WORDS[What(one.what)]
-            return Line(look_of(words, one.after), f"(was: {look_of(words, one.before).word})")
+            return Line(look_of(words, one.after), phrase("(was: %(status)s)", status=look_of(words, one.before).word))
         case What.TESTED:
             at = _moment(one.before)
-            return Line(look_of(wording.AUTOMATED_TEST, one.after), "of" if at else "", at=at)
+            return Line(look_of(wording.AUTOMATED_TEST, one.after), phrase("of") if at else "", at=at)
         case What.LISTED:
-            return Line(Look("New", "still", "on"), f"First seen, in {look_of(wording.SERVER_STATUS, one.after).word}.")
+            return Line(Look(phrase("New"), "still", "on"), _first_seen(one.after))
         case What.CAME:
-            busy = Look("Busy", "moving", "moving")
+            busy = Look(phrase("Busy"), "moving", "moving")
             look = busy if one.code == "ResourceBusy" else look_of(wording.SEVERITY, one.severity)
             return Line(look, one.message or one.code, one.code, tuple(map(wording.rel_words, links)))
         case What.WENT:
-            return Line(Look("Issue gone", "still", "good"), one.message or one.code, one.code)
+            return Line(Look(phrase("Issue gone"), "still", "good"), one.message or one.code, one.code)
     return Line(Look(one.what), one.after)
+
+
+def _first_seen(status: str) -> str:
+    return phrase("First seen, in %(status)s.", status=look_of(wording.SERVER_STATUS, status).word)
 
 
 def _moment(text: str) -> datetime | None:

@@ -10,6 +10,7 @@ from drdash.cloud.words import Readiness, ServerType
 from drdash.estate.snapshot import Estate
 from drdash.failover.models import Action
 from drdash.failover.ours import own_state
+from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Posture
 from drdash.web import buttons, cards, needs, overview, tested, wording
@@ -108,9 +109,9 @@ def _blocked(one: Found, tenant: str, ours: Action | None) -> Line:
     elif server.issues:
         text = server.issues[0].message or server.issues[0].code
     elif site is None:
-        text = "Its site is not known."
+        text = phrase("Its site is not known.")
     elif site.issues:
-        text = f"Its site: {site.issues[0].message}"
+        text = phrase("Its site: %(issue)s", issue=site.issues[0].message)
     elif site.readiness == Readiness.OK:
         text = look_of(wording.SERVER_STATUS, server.status).word
     else:
@@ -122,7 +123,7 @@ def _due(one: Found, tenant: str) -> Line:
     at, test = tested.last_start(one.server), one.server.automated_test
     look = overview.DUE if at else overview.NEVER_TESTED
     every = wording.SCHEDULE[test.schedule] if test and test.schedule in tested.SPANS else ""
-    text = f"It was to be tested {every}." if every else ""
+    text = phrase("It was to be tested %(every)s.", every=every) if every else ""
     return Line(look, cards.name_of(one.server), server_url(one.server.uuid), text, at, tenant=tenant)
 
 

@@ -8,7 +8,7 @@ import msgspec
 from drdash.cloud.records import Server
 from drdash.failover import origins
 from drdash.failover.models import Failover, Origin, State
-from drdash.phrases import phrase
+from drdash.phrases import phrase, said
 from drdash.web.actioncards import action_url
 from drdash.web.wording import action_name
 
@@ -24,6 +24,12 @@ class Whose(msgspec.Struct, frozen=True):
     seen: bool
     url: str = ""
     kind: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The words as a sentence begins, in the language of whoever reads now."""
+        words = str(said(self.words))
+        return words[:1].upper() + words[1:]
 
 
 def whose(server: Server, failover: Failover | None) -> Whose | None:
