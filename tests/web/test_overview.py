@@ -146,7 +146,7 @@ def test_what_runs_is_told_with_who_started_it_production_first() -> None:
 
 def test_our_own_action_is_told_by_its_state() -> None:
     told = under_way(well(status="STARTING_FAILOVER_TEST"), runs={}, action=acted(State.ACCEPTED))
-    assert [line.text for line in told.lines] == ["Start test by alice: accepted, not done yet."]
+    assert [line.text for line in told.lines] == ["Start test by alice: Accepted, not done yet."]
 
 
 def test_a_test_left_running_is_not_under_way_but_told_the_longest_first() -> None:
