@@ -106,13 +106,6 @@ def stamp(action: Action | None) -> tuple[Any, ...]:
     return (action.pk, action.state, *told, *seen, action.superseded_by_id)
 
 
-def audit_words(verb: str, action: Action | None) -> str:
-    """The verb of an audit entry, which may be about an action, in the operators' words."""
-    kind, _, rest = verb.partition(" ")
-    name = action_name(kind, production=bool(action and action.production))
-    return f"{name}: {rest}" if rest and name != kind else verb
-
-
 def _of(action: Action) -> str:
     return f"{action_name(action.kind, production=action.production)} ({action.pk})"
 

@@ -207,7 +207,7 @@ def _write(request: HttpRequest, what: str, obj: models.Model, detail: str = "")
     tenant = obj.pk if isinstance(obj, Tenant) else obj.tenant_id if isinstance(obj, Membership) else None
     record.write(
         by=request.user if isinstance(request.user, User) else None,
-        verb=f"{what} {obj._meta.verbose_name}",
+        verb=f"{what} {obj._meta.verbose_name_raw}",
         at=timezone.now(),
         tenant=tenant,
         detail=f"{obj}. {detail}".strip(),

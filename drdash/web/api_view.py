@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
+from drdash.phrases import Phrase
 from drdash.web.api_shapes import Problem
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -43,7 +44,14 @@ class Json(BaseRenderer):
     render_style = "binary"
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        return msgspec.json.encode(data)
+        return msgspec.json.encode(data, enc_hook=_english)
+
+
+def _english(told: Any) -> str:
+    """What programs read is English, also where a page would say it in its reader's language."""
+    if isinstance(told, Phrase):
+        return str(told)
+    raise NotImplementedError(type(told))
 
 
 class AlwaysJson(DefaultContentNegotiation):

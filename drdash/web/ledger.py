@@ -20,8 +20,9 @@ from drdash.audit.record import write
 from drdash.failover.models import Action
 from drdash.tenants.models import Tenant
 from drdash.web import sheets
-from drdash.web.actioncards import action_url, audit_words
+from drdash.web.actioncards import action_url
 from drdash.web.buttons import server_url
+from drdash.web.deeds import deed
 from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
 from drdash.web.journal import paged
 
@@ -121,7 +122,7 @@ def _shown(entry: Entry, action: Action | None, tenant: str) -> dict[str, Any]:
     return {
         "entry": entry,
         "tenant": tenant,
-        "words": audit_words(entry.verb, action),
+        "words": deed(entry.verb, action),
         "action_url": action_url(action) if action else "",
         "server_url": server_url(entry.server_uuid) if entry.server_uuid else "",
         "server_name": (action.server_name if action else "") or entry.server_uuid,
