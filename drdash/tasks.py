@@ -4,6 +4,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -13,8 +14,9 @@ from kombu.exceptions import OperationalError
 
 from drdash.celery import app
 from drdash.cloud.errors import CloudError
-from drdash.estate import breaker, clients, history, polling
+from drdash.estate import breaker, clients, copies, history, polling
 from drdash.estate.plans import plans
+from drdash.estate.replica import replica
 from drdash.estate.store import StoreAway, store
 from drdash.failover import approvals, bells, following, sweeping
 from drdash.startup import POLLS_AT_ONCE
@@ -148,3 +150,6 @@ def one_pass(
     if read is not None:
         following.observe(tenant_id, read.servers, started=read.started, now=now())
         bells.ring(tenant_id, now=now())
+        with suppress(StoreAway):
+            if copies.due(tenant_id, now()):
+                copies.keep(store().load(tenant_id, known=replica().known(tenant_id)), now())

@@ -62,3 +62,14 @@ class Bell(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.kind} of {self.server_name}"
+
+
+class Copy(models.Model):
+    """A tenant's estate as it was at a time, for a process that begins while Redis is away. Of ``copies`` alone."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="copy")
+    at = models.DateTimeField()
+    packed = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}: {self.at:%Y-%m-%d %H:%M:%S}"

@@ -19,6 +19,12 @@ class _Item(msgspec.Struct, frozen=True):
     json: msgspec.Raw
 
 
+class _Bundle(msgspec.Struct, frozen=True):
+    version: int
+    health: Health
+    items: dict[str, msgspec.Raw]
+
+
 def health_of(stored: bytes | None) -> Health:
     """The stored health; that of a tenant never polled where there is none."""
     return msgspec.json.decode(stored, type=Health) if stored else Health(interval=float(settings.POLL_SECONDS))
@@ -52,3 +58,17 @@ def updated(known: Estate, version: int, health: Health, items: Mapping[str, byt
         record: Server | Site = reading.server(item.json) if kind == "server" else reading.site(item.json)
         into[key] = Seen(record, item.version, item.missing_since, item.read_at)
     return Estate(tenant=known.tenant, version=version, health=health, servers=servers, sites=sites)
+
+
+def bundle(estate: Estate) -> bytes:
+    """All of an estate in one piece."""
+    items = {f"server:{key}": msgspec.Raw(pack(seen)) for key, seen in estate.servers.items()}
+    items |= {f"site:{key}": msgspec.Raw(pack(seen)) for key, seen in estate.sites.items()}
+    return msgspec.json.encode(_Bundle(estate.version, estate.health, items))
+
+
+def unbundled(tenant: int, packed: bytes) -> Estate:
+    """The estate back. Raises msgspec.MsgspecError."""
+    read = msgspec.json.decode(packed, type=_Bundle)
+    empty = Estate(tenant=tenant, version=0, health=read.health)
+    return updated(empty, read.version, read.health, {field: bytes(item) for field, item in read.items.items()})

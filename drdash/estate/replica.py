@@ -2,25 +2,33 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 
 import msgspec
 from django.conf import settings
 
+from drdash.estate import copies
 from drdash.estate.snapshot import Estate, Health
 from drdash.estate.store import Store, StoreAway, store
 
 # A Redis that hangs costs each trip its whole time-out: after one that failed, so long nobody else tries.
 PAUSE_SECONDS = 2.0
 
+Copied = Callable[[Collection[int]], dict[int, Estate]]
+
 
 class Replica:
-    """Estates by tenant, brought up to date from the store when asked; without Redis they serve as they are."""
+    """Estates by tenant, brought up to date from the store when asked; without Redis they serve as they are.
 
-    def __init__(self, source: Store) -> None:
-        self._store = source
+    ``copied``: where those are looked for that the store tells nothing of.
+    """
+
+    def __init__(self, source: Store, copied: Copied = lambda _: {}) -> None:
+        self._store, self._copied = source, copied
         self._estates: dict[int, Estate] = {}
+        # Of those that Redis told this process nothing of.
+        self._copies: dict[int, Estate | None] = {}
         self._lock = threading.Lock()
         self._away_until = 0.0
         self.reachable = False
@@ -40,7 +48,15 @@ class Replica:
             except StoreAway:
                 self.reachable = False
                 self._away_until = time.monotonic() + PAUSE_SECONDS
-        return {tenant: self._estates.get(tenant) or _never_seen(tenant) for tenant in wanted}, current
+        known = {tenant: self._estates.get(tenant) or _never_seen(tenant) for tenant in wanted}
+        if unread := [tenant for tenant, estate in known.items() if estate.health.as_of is None]:
+            known |= {one: _kept(copy, known[one]) for one, copy in self._copies_of(unread).items()}
+        return known, current
+
+    def _copies_of(self, tenants: list[int]) -> dict[int, Estate]:
+        if new := [one for one in tenants if one not in self._copies]:
+            self._copies = {**dict.fromkeys(new), **self._copied(new), **self._copies}
+        return {one: copy for one in tenants if (copy := self._copies[one]) is not None}
 
     def known(self, tenant: int) -> Estate | None:
         """What this process has of the tenant, however old; no trip to Redis."""
@@ -63,7 +79,7 @@ class Replica:
 @cache
 def replica() -> Replica:
     """This process's replica."""
-    return Replica(store())
+    return Replica(store(), copies.of)
 
 
 def _kept(known: Estate | None, loaded: Estate) -> Estate:

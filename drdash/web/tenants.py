@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from drdash.audit.models import Entry
+from drdash.estate import copies
 from drdash.estate.aside import aside
 from drdash.estate.replica import replica
 from drdash.estate.store import StoreAway, store
@@ -162,6 +163,7 @@ def _taken_off(request: HttpRequest, one: Tenant, typed: str) -> HttpResponse:
         raise Refusal("That is not the tenant's name.")
     keeping.take_off(one, by=user_of(request), held=held)
     messages.success(request, f"{one.name} is taken off. What was done with it is kept below.")
+    copies.drop(one.pk)
     try:
         store().drop(one.pk)
     except StoreAway:

@@ -20,6 +20,7 @@ from django.utils import timezone
 from drdash.audit.models import Entry
 from drdash.clock import boot_seconds
 from drdash.cloud.records import RecoveryPoint
+from drdash.estate.models import Copy
 from drdash.estate.replica import replica
 from drdash.estate.store import store
 from drdash.failover import actions, batches, confirming, running, senders
@@ -503,6 +504,7 @@ def test_with_nothing_at_hand_of_the_servers_it_waits_for_its_owner_and_leaves_n
     simulator: Simulator, tenant: Tenant, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch, redis = confirmed(bob, planned(bob, tenant, *FIVE[:2])), settings.REDIS_URL
+    Copy.objects.all().delete()
     for url, state, sent in ((NOWHERE, Batch.State.PAUSED, 0), (redis, Batch.State.DONE, 2)):
         monkeypatch.setattr(settings, "REDIS_URL", url)
         replica.cache_clear()  # drdash was started anew

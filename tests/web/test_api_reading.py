@@ -13,6 +13,7 @@ from pytest_django import Settings
 from rest_framework.authtoken.models import Token
 
 from drdash.cloud.records import Server
+from drdash.estate.models import Copy
 from drdash.estate.replica import replica
 from drdash.estate.store import Store, store
 from drdash.failover.guard import Kind, Sight, judge
@@ -113,6 +114,7 @@ def test_without_redis_the_last_seen_is_served_with_its_age(
 def test_without_redis_and_memory_nothing_is_called_unknown(
     polled: Poll, server: Server, alice: User, settings: Settings
 ) -> None:
+    Copy.objects.all().delete()
     settings.REDIS_URL = NOWHERE
     store.cache_clear()
     replica.cache_clear()
