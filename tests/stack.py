@@ -110,15 +110,23 @@ def charlie(fresh_process: None) -> User:
 def polled(tenant: Tenant) -> Poll:
     """The tenant's estate has been polled; call it to poll again at once, for the estate as it then is."""
 
-    def again() -> Estate:
+    known: Estate | None = None
+
+    def poll() -> None:
+        nonlocal known
         aside.settle()
-        known = store().load(tenant.pk)
+        known = store().load(tenant.pk, known=known)
         due = msgspec.structs.replace(known.health, tried_at=None, failures=0)
         store().publish(known, msgspec.structs.replace(known, health=due), Change())
         one_pass(tenant.pk, pause=lambda _seconds: None)
-        return store().load(tenant.pk)
 
-    again()
+    def again() -> Estate:
+        nonlocal known
+        poll()
+        known = store().load(tenant.pk, known=known)
+        return known
+
+    poll()
     return again
 
 
