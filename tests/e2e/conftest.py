@@ -171,13 +171,20 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def _sessions() -> dict[tuple[str, str], Any]:
+    """The cookies of those who signed in, by house and name."""
+    return {}
+
+
 @pytest.fixture(scope="module")
-def signed_in(chromium: Browser, _house: House) -> Callable[..., Any]:
-    """The cookies of a person of the demo, who signed in with the form."""
-    cookies: dict[str, Any] = {}
+def signed_in(chromium: Browser, _house: House, _sessions: dict[tuple[str, str], Any]) -> Callable[..., Any]:
+    """The cookies of a person of the demo, who signed in with the form: once, or ``anew`` with a session that nobody
+    else has."""
 
     def sign_in(name: str, *, anew: bool = False) -> Any:
-        if anew or name not in cookies:
+        known = None if anew else _sessions.get((_house.url, name))
+        if known is None:
             with chromium.new_context() as context:
                 page = context.new_page()
                 page.goto(f"{_house.url}/servers/")
@@ -185,8 +192,10 @@ def signed_in(chromium: Browser, _house: House) -> Callable[..., Any]:
                 page.get_by_label("Password").fill(name)
                 page.get_by_role("button", name="Sign in").click()
                 page.wait_for_url("**/servers/")
-                cookies[name] = context.storage_state()
-        return cookies[name]
+                known = context.storage_state()
+        if not anew:
+            _sessions[_house.url, name] = known
+        return known
 
     return sign_in
 
@@ -195,14 +204,20 @@ def signed_in(chromium: Browser, _house: House) -> Callable[..., Any]:
 def person(chromium: Browser, _house: House, signed_in: Callable[..., Any]) -> Iterator[SignIn]:
     """`person("operator")`: signed in, `anew` with a session of their own.
 
-    Whatever the browser complains of fails the test, unless it is `troubled`.
+    Whatever the browser complains of fails the test, unless it is `troubled`. Nothing turns before them unless it is
+    `moving`: without a graphics card each frame of it is drawn by the processor, which the rest of the suite needs.
     """
     contexts: list[BrowserContext] = []
     people: list[tuple[Person, bool]] = []
 
-    def sit_down(name: str, *, width: int = 1280, anew: bool = False, troubled: bool = False) -> Person:
-        cookies = signed_in(name, anew=anew)
-        context = chromium.new_context(storage_state=cookies, viewport={"width": width, "height": 900})
+    def sit_down(
+        name: str, *, width: int = 1280, anew: bool = False, troubled: bool = False, moving: bool = False
+    ) -> Person:
+        context = chromium.new_context(
+            storage_state=signed_in(name, anew=anew),
+            viewport={"width": width, "height": 900},
+            reduced_motion="no-preference" if moving else "reduce",
+        )
         contexts.append(context)
         context.set_default_timeout(30_000)
         page = context.new_page()

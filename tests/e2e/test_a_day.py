@@ -92,7 +92,7 @@ DAYS = [(Keyboard(), 360), (Mouse(), 1280), (Keyboard(), 1280), (Mouse(), 360)]
 
 @pytest.mark.parametrize(("hand", "width"), DAYS if TORTURE else DAYS[:1])
 def test_an_operators_day(person: SignIn, house: House, hand: Hand, width: int) -> None:
-    admin = person("admin", width=width, anew=True)
+    admin = person("admin", width=width, anew=True, moving=True)
     page = admin.open("/")
     key, name = at_rest(page, house)
 
