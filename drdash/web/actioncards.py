@@ -87,11 +87,11 @@ def around(action: Action) -> Around:
     if by is not None:
         stands = action.state == State.UNKNOWN
         words = "{} was to go over it, and was not taken by the cloud" if stands else "{} went over it"
-        under = (words.format(_of(by)), action_url(by))
+        under = (words.format(_of(by, action, "An action of another tenant")), _url_of(by, action))
     return Around(
         approval=("", "") if approval is None else (_approved(approval), reverse("approval", args=[approval.pk])),
         batch=("", "") if item is None else (f"Batch {item.batch_id}", reverse("batch", args=[item.batch_id])),
-        over=tuple((went.format(_of(one)), action_url(one)) for one in action.superseded.all()),
+        over=tuple((went.format(_of(one, action)), _url_of(one, action)) for one in action.superseded.all()),
         under=under,
         glass=action.glass,
     )
@@ -106,8 +106,15 @@ def stamp(action: Action | None) -> tuple[Any, ...]:
     return (action.pk, action.state, *told, *seen, action.superseded_by_id)
 
 
-def _of(action: Action) -> str:
+def _of(action: Action, beside: Action, another: str = "an action of another tenant") -> str:
+    """An action as it is named beside another on the same server, which may be watched for two tenants."""
+    if action.tenant_id != beside.tenant_id:
+        return another
     return f"{action_name(action.kind, production=action.production)} ({action.pk})"
+
+
+def _url_of(action: Action, beside: Action) -> str:
+    return action_url(action) if action.tenant_id == beside.tenant_id else ""
 
 
 def _approved(approval: Approval) -> str:

@@ -111,7 +111,8 @@ def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: 
         ),
         "by_ids": BY_IDS,
         "latest": LATEST,
-        "ours": seen.ours,
+        # Of another tenant on the same server the reader may know no more than that there is one.
+        "ours": seen.ours if seen.ours and seen.ours.tenant_id == tenant.pk else None,
         "offers": verdict.allowed or breaks,
         "breaks": breaks,
         "unread": any(reason.code == "ReadFailed" for reason in verdict.reasons),

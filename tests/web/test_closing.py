@@ -185,6 +185,17 @@ def test_what_went_over_it_is_said_on_both_pages(lost: Action, bob: User, tenant
     assert "Closed by a person" not in page
 
 
+def test_what_another_tenant_does_with_the_same_server_is_no_link(lost: Action, bob: User, tenant: Tenant) -> None:
+    other = Tenant.objects.create(name="The same, once more", credential=tenant.credential)
+    over = Action.objects.create(
+        tenant=other, user=bob, cloud=lost.cloud, server_uuid="another", kind=Kind.STOP, production=False,
+        idempotency_key="over", state=State.ACCEPTED, requested_at=timezone.now(), sent_at=timezone.now(),
+    )  # fmt: skip
+    Action.objects.filter(pk=lost.pk).update(superseded_by=over, state=State.CLOSED, finished_at=timezone.now())
+    page = of(bob).get(f"/actions/{lost.pk}/").content.decode()
+    assert ("An action of another tenant went over it" in page, f"/actions/{over.pk}/" in page) == (True, False)
+
+
 def test_nul_and_far_too_much_text_is_no_failure(lost: Action, bob: User) -> None:
     age(lost)
     said = {"verdict": "happened", "why": "It runs in the console.\0" + "x" * 5000}

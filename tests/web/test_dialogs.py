@@ -14,6 +14,7 @@ from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
 from tests.stack import Poll
 from tests.web.opening import Shown, opened, posts
+from tests.web.seen import publish
 
 
 def test_a_test_is_one_plain_dialog_with_cancel_focused(bob: User, server: Server) -> None:
@@ -81,6 +82,20 @@ def test_a_wrong_name_stays_in_the_dialog_with_what_was_typed(
 def test_the_right_name_starts_production(alice: User, server: Server, simulator: Simulator) -> None:
     status, _, _ = opened(alice, server, "start_failover_prod").send(confirm=server.name)
     assert (status, posts(simulator)) == (200, [f"/api/dr/v2/servers/{server.uuid}:start_failover_prod"])
+
+
+def test_an_action_of_another_tenant_on_the_same_server_blocks_and_is_no_link(
+    alice: User, server: Server, tenant: Tenant
+) -> None:
+    opened(alice, server).send()
+    action = Action.objects.get()
+    assert f"/actions/{action.pk}/" in opened(alice, server).html
+    other = Tenant.objects.create(name="The same, once more", credential=tenant.credential)
+    erin = User.objects.create_user("erin")
+    Membership.objects.create(user=erin, tenant=other, role=Role.ADMIN)
+    publish(other.pk, server)
+    html = opened(erin, server).html
+    assert ("Not possible now." in html, f"/actions/{action.pk}/" in html) == (True, False)
 
 
 def test_a_form_that_lost_its_recovery_point_is_refused(bob: User, server: Server, simulator: Simulator) -> None:
