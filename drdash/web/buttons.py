@@ -11,6 +11,7 @@ from drdash.failover.guard import PRODUCTION, Kind, OwnState, Sight, Verdict, ju
 from drdash.failover.reasons import POINTLESS, Mark, Reason
 from drdash.phrases import phrase, said
 from drdash.tenants.roles import Posture, Role
+from drdash.web.said import stored
 from drdash.web.wording import KIND, REMEDY, Look, verb
 
 BY_GLASS = phrase("Blocked; an admin may break the glass.")
@@ -128,7 +129,7 @@ def summary(shown: tuple[Button, ...]) -> tuple[ShownReason, ...]:
 
 def shown_reason(reason: Reason) -> ShownReason:
     """A reason as pages show it."""
-    return ShownReason(reason.message, reason.code, REMEDY[reason.remedy], reason.task_uuids)
+    return ShownReason(stored(reason.message), reason.code, REMEDY[reason.remedy], reason.task_uuids)
 
 
 def _button(verdict: Verdict, server: Server) -> Button:

@@ -8,6 +8,7 @@ import msgspec
 from drdash.estate.snapshot import Estate
 from drdash.phrases import phrases
 from drdash.tenants.models import Tenant
+from drdash.web.said import stored
 from drdash.web.tenantcards import STATES, state_of
 from drdash.web.wording import Look
 
@@ -93,5 +94,8 @@ def groups(tenants: Mapping[int, Tenant], estates: Mapping[int, Estate], now: da
 
 def _unread(count: int, error: str) -> str:
     return phrases(
-        "%(count)s tenant cannot be read. %(error)s", "%(count)s tenants cannot be read. %(error)s", count, error=error
+        "%(count)s tenant cannot be read. %(error)s",
+        "%(count)s tenants cannot be read. %(error)s",
+        count,
+        error=stored(error),
     )

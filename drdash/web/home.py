@@ -25,6 +25,7 @@ from drdash.web.fleet import overview_url
 from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
 from drdash.web.needs import Told
 from drdash.web.overview import FEW, Line, section
+from drdash.web.said import stored
 from drdash.web.tenantcards import state_of
 from drdash.web.watched import SiteTile, Watched, is_ready
 
@@ -87,7 +88,9 @@ def _context(request: HttpRequest, frame: Frame, shown: Mapping[int, Tenant], no
         "needs": _dated(section(needs.worst_first(told))),
         "running": _dated(overview.running(active, live, names, runs)),
         "never_polled": bool(shown) and all(health.as_of is None for health, _ in states.values()),
-        "troubled": [health for health, _ in states.values() if health.as_of is None and health.error][:1],
+        "troubled": [stored(health.error) for health, _ in states.values() if health.as_of is None and health.error][
+            :1
+        ],
         "keeps_url": reverse("tenant", args=[min(keeps)]) if len(shown) == 1 and keeps else "",
         "no_tenant": not shown,
         "stale": any(frame.stale[pk] for pk in shown),

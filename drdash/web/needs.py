@@ -23,6 +23,7 @@ from drdash.web.buttons import server_url, site_url
 from drdash.web.finding import Found
 from drdash.web.help import help_of
 from drdash.web.overview import CHANGED, Line
+from drdash.web.said import stored
 from drdash.web.tenantcards import STATES
 from drdash.web.wording import Look, action_name, look_of
 
@@ -151,7 +152,7 @@ def unread(health: Health, state: str) -> str:
     that is no person's to clear up."""
     match state:
         case "failing":
-            return phrase("It cannot be read. %(error)s", error=health.error)
+            return phrase("It cannot be read. %(error)s", error=stored(health.error))
         case "unread":
             return phrase("Nothing was ever read of it.")
         case "stale":

@@ -24,6 +24,7 @@ from drdash.tenants.roles import Role
 from drdash.web import buttons, cards, facts, tested, whose
 from drdash.web.actioncards import action_card, around, stamp
 from drdash.web.pauses import Pause, pauses_of
+from drdash.web.said import stored
 from drdash.web.wording import action_name
 
 KEPT = 20_000
@@ -162,6 +163,7 @@ def health(
         context = {
             "name": owner.name,
             "health": estate.health,
+            "error": stored(estate.health.error or ""),
             "paused": owner.paused,
             "pause": pause,
             "vanished_at": owner.vanished_at,

@@ -61,7 +61,7 @@ class Reader(HTMLParser):
             self.found.append(outside(given.get("content", "")))
         if tag in ALONE:
             return
-        if self._quoted or tag in QUOTES or "data-quoted" in given:
+        if self._quoted or tag in QUOTES or (tag != "html" and "lang" in given):
             self._quoted.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
