@@ -152,7 +152,7 @@ def unread(health: Health, state: str) -> str:
     that is no person's to clear up."""
     match state:
         case "failing":
-            return phrase("It cannot be read. %(error)s", error=stored(health.error))
+            return phrase("It cannot be read. %(error)s", error=stored(health.error or ""))
         case "unread":
             return phrase("Nothing was ever read of it.")
         case "stale":
