@@ -15,7 +15,7 @@ demo: $(VENV)/demo
 
 test: $(VENV)/dev
 	@sh tests/install
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests that have a full size (tests/sizes.py), at it. Takes long; says how it goes.
 torture: $(VENV)/dev

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.stack",
     "tests.webs",
 ]
+LONG = ("tests/e2e/", "tests/ops/", "tests/test_canaries_everywhere.py")
 DATA_DIR = Path(tempfile.mkdtemp(prefix="drdash-tests-"))
 (DATA_DIR / "static").mkdir()
 
@@ -58,6 +59,18 @@ django.setup()
 def pytest_xdist_setupnodes() -> None:
     """Each process that runs a part of the suite has an environment of its own: it must not begin with this one."""
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One more process than there are processors: who looks at pages waits for polls, most of the time."""
+    return (yield) + 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first (make test keeps the order): no process ends long after the others."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def pytest_unconfigure() -> None:
