@@ -9,11 +9,22 @@ from django.urls import reverse
 from drdash.failover.guard import Kind
 from drdash.failover.models import LIVE, Action, Approval, Item, State
 from drdash.failover.reasons import Mark, Remedy
+from drdash.phrases import phrase
 from drdash.web.buttons import ShownReason, server_url
 from drdash.web.steps import SUPERSEDED, Step, recovery_point, state_of, steps
 from drdash.web.wording import REMEDY, STATE_MEANS, Look, action_name
 
-SUPERSEDED_MEANS = "Its outcome stayed unknown; another action went over it."
+SUPERSEDED_MEANS = phrase("Its outcome stayed unknown; another action went over it.")
+# The names of actions as they stand within a sentence.
+DEEDS = {
+    "Start test": phrase("start test"),
+    "Start production": phrase("start production"),
+    "Stop test": phrase("stop test"),
+    "Stop production": phrase("stop production"),
+    "Stop failover": phrase("stop failover"),
+    "Start tests": phrase("start tests"),
+    "Stop tests": phrase("stop tests"),
+}
 
 
 class Around(msgspec.Struct, frozen=True):
@@ -49,6 +60,11 @@ class ActionCard(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
 
 
+def deed(name: str) -> str:
+    """An action's name as it stands within a sentence."""
+    return DEEDS.get(name, name)
+
+
 def action_url(action: Action) -> str:
     """The action's page."""
     return reverse("action", args=[action.pk])
@@ -82,16 +98,23 @@ def around(action: Action) -> Around:
     """What belongs to the action, read anew: only its page shows that."""
     approval, item = action.approval, Item.objects.filter(action=action.pk).first()
     taken = action.state not in (State.REFUSED, State.NOT_SENT, State.EXPIRED)
-    went = "It went over {}" if taken else "It was to go over {}, whose outcome is as unknown as before"
     by, under = action.superseded_by, ("", "")
     if by is not None:
         stands = action.state == State.UNKNOWN
-        words = "{} was to go over it, and was not taken by the cloud" if stands else "{} went over it"
-        under = (words.format(_of(by, action, "An action of another tenant")), _url_of(by, action))
+        another = phrase("An action of another tenant")
+        if stands:
+            words = phrase(
+                "%(action)s was to go over it, and was not taken by the cloud", action=_of(by, action, another)
+            )
+        else:
+            words = phrase("%(action)s went over it", action=_of(by, action, another))
+        under = (words, _url_of(by, action))
     return Around(
         approval=("", "") if approval is None else (_approved(approval), reverse("approval", args=[approval.pk])),
-        batch=("", "") if item is None else (f"Batch {item.batch_id}", reverse("batch", args=[item.batch_id])),
-        over=tuple((went.format(_of(one, action)), _url_of(one, action)) for one in action.superseded.all()),
+        batch=("", "")
+        if item is None
+        else (phrase("Batch %(number)s", number=item.batch_id), reverse("batch", args=[item.batch_id])),
+        over=tuple((_over(one, action, taken=taken), _url_of(one, action)) for one in action.superseded.all()),
         under=under,
         glass=action.glass,
     )
@@ -106,11 +129,19 @@ def stamp(action: Action | None) -> tuple[Any, ...]:
     return (action.pk, action.state, *told, *seen, action.superseded_by_id)
 
 
-def _of(action: Action, beside: Action, another: str = "an action of another tenant") -> str:
+def _of(action: Action, beside: Action, another: str) -> str:
     """An action as it is named beside another on the same server, which may be watched for two tenants."""
     if action.tenant_id != beside.tenant_id:
         return another
-    return f"{action_name(action.kind, production=action.production)} ({action.pk})"
+    name = action_name(action.kind, production=action.production)
+    return phrase("%(action)s (%(number)s)", action=name, number=action.pk)
+
+
+def _over(action: Action, by: Action, *, taken: bool) -> str:
+    named = _of(action, by, phrase("an action of another tenant"))
+    if taken:
+        return phrase("It went over %(action)s", action=named)
+    return phrase("It was to go over %(action)s, whose outcome is as unknown as before", action=named)
 
 
 def _url_of(action: Action, beside: Action) -> str:
@@ -118,8 +149,8 @@ def _url_of(action: Action, beside: Action) -> str:
 
 
 def _approved(approval: Approval) -> str:
-    by = approval.answered_by.get_username() if approval.answered_by else "nobody"
-    return f"asked for by {approval.asked_by.get_username()}, approved by {by}"
+    by = approval.answered_by.get_username() if approval.answered_by else phrase("nobody")
+    return phrase("asked for by %(asked)s, approved by %(by)s", asked=approval.asked_by.get_username(), by=by)
 
 
 def _stopped(action: Action, reason: dict[str, Any]) -> bool:

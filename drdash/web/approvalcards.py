@@ -14,7 +14,7 @@ from drdash.failover.models import Approval, Consent
 from drdash.failover.reasons import Mark
 from drdash.failover.sighting import Sighting
 from drdash.phrases import phrase
-from drdash.web.actioncards import action_url
+from drdash.web.actioncards import action_url, deed
 from drdash.web.buttons import dialog_url, server_url, shown_reason
 from drdash.web.forms import LATEST
 from drdash.web.shifts import Shift, shifts
@@ -31,8 +31,8 @@ from drdash.web.wording import (
     rel_words,
 )
 
-NONE = Look("None", "still", "off")
-NOT_THERE = Look("Not there", "still", "off")
+NONE = Look(phrase("None"), "still", "off")
+NOT_THERE = Look(phrase("Not there"), "still", "off")
 
 
 class ApprovalCard(msgspec.Struct, frozen=True):
@@ -41,6 +41,7 @@ class ApprovalCard(msgspec.Struct, frozen=True):
     id: int
     url: str
     name: str
+    deed: str
     server_name: str
     server_url: str
     dialog_url: str
@@ -91,6 +92,7 @@ def approval_card(approval: Approval) -> ApprovalCard:
         id=approval.pk,
         url=approval_url(approval),
         name=action_name(approval.kind, production=True),
+        deed=deed(action_name(approval.kind, production=True)),
         server_name=approval.server_name or approval.server_uuid,
         server_url=server_url(approval.server_uuid),
         dialog_url=dialog_url(approval.server_uuid, approval.kind),
@@ -143,15 +145,15 @@ def lines(approval: Approval, now: Sighting | None) -> tuple[Line, ...]:
         return ()
     found = []
     if now and now.name != then.name:
-        found.append(Line("Server", _word(then.name), _word(now.name)))
+        found.append(Line(phrase("Server"), _word(then.name), _word(now.name)))
     if now and now.site != then.site:
-        found.append(Line("Site", _word(then.site), _word(now.site)))
+        found.append(Line(phrase("Site"), _word(then.site), _word(now.site)))
     found.append(
-        Line("Status", look_of(SERVER_STATUS, then.status), look_of(SERVER_STATUS, now.status) if now else None)
+        Line(phrase("Status"), look_of(SERVER_STATUS, then.status), look_of(SERVER_STATUS, now.status) if now else None)
     )
     issues = sorted({(code, link) for code, _, link in then.issues | (now.issues if now else frozenset())})
     found += [Line(_about(*one), _severity(then, *one), _severity(now, *one) if now else None) for one in issues]
-    return tuple(found if issues else [*found, Line("Issues", NONE, NONE if now else None)])
+    return tuple(found if issues else [*found, Line(phrase("Issues"), NONE, NONE if now else None)])
 
 
 def _word(text: str) -> Look:
@@ -159,8 +161,11 @@ def _word(text: str) -> Look:
 
 
 def _about(code: str, link: str) -> str:
-    about = "of the site" if link == "site" else rel_words(link) if link else ""
-    return f"{code or 'An unnamed issue'}{f' ({about})' if about else ''}"
+    name = code or phrase("An unnamed issue")
+    if not link:
+        return name
+    about = phrase("of the site") if link == "site" else rel_words(link)
+    return phrase("%(code)s (%(about)s)", code=name, about=about)
 
 
 def _severity(seen: Sighting, code: str, link: str) -> Look:

@@ -9,9 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
+from drdash.english import english
 from drdash.failover import actions, approvals, sighting
 from drdash.failover.actions import Preview
 from drdash.failover.approvals import NotApproved
@@ -20,6 +22,7 @@ from drdash.failover.guard import Kind
 from drdash.failover.models import Approval, Consent
 from drdash.failover.reasons import Mark
 from drdash.failover.sighting import Expired, Sighting
+from drdash.phrases import phrase
 from drdash.web import dialogs, finding, proving
 from drdash.web.approvalcards import ApprovalCard, approval_card, approval_url, asked_of, lines
 from drdash.web.buttons import shown_reason
@@ -28,6 +31,7 @@ from drdash.web.finding import Found
 from drdash.web.forms import AskForm
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, wants_part
 from drdash.web.journal import paged
+from drdash.web.said import said
 from drdash.web.shifts import shifts
 from drdash.web.tenants import user_of
 
@@ -49,9 +53,9 @@ def listed(request: HttpRequest) -> HttpResponse:
     context = paged(request, rest, reverse("approvals"), {})
     context |= {
         "groups": [
-            ("Waits for your word", [_together(one) for one in waiting]),
-            ("You asked for", [_together(one) for one in mine]),
-            ("Others and earlier ones", [approval_card(one) for one in context["shown"]]),
+            (phrase("Waits for your word"), [_together(one) for one in waiting]),
+            (phrase("You asked for"), [_together(one) for one in mine]),
+            (phrase("Others and earlier ones"), [approval_card(one) for one in context["shown"]]),
         ],
         "have": digest([context["url"], *((one.pk, one.state) for one in [*shown, *context["shown"]])]),
     }
@@ -96,7 +100,7 @@ def ask(request: HttpRequest, uuid: str, kind: str) -> HttpResponse:
             raise NotApproved(form.problems())
         seen = actions.preview(user=user, tenant=tenant, server=found.server, kind=wanted)
         if shifts(before, seen.sighting):
-            raise NotApproved("Nobody was asked yet: something changed since you looked.")
+            raise NotApproved(english("Nobody was asked yet: something changed since you looked."))
         asked = approvals.ask(
             user=user,
             tenant=tenant,
@@ -109,7 +113,7 @@ def ask(request: HttpRequest, uuid: str, kind: str) -> HttpResponse:
             now=timezone.now(),
         )
     except (Expired, NotApproved) as problem:
-        tried = Tried(str(problem), 409, Typed.of(request.POST), before)
+        tried = Tried(said(str(problem)), 409, Typed.of(request.POST), before)
         return dialogs.show(request, frame, found, wanted, tried)
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204, headers={"HX-Redirect": approval_url(asked)})
@@ -134,35 +138,36 @@ def answer(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
         raise Http404
     frame = frame_of(request)
     found = _found(frame, pk)
-    said = request.POST.get("said", "").replace("\0", "")[:LONGEST]
+    told = request.POST.get("said", "").replace("\0", "")[:LONGEST]
     try:
-        _DEEDS[deed](request, frame, found, said)
+        _DEEDS[deed](request, frame, found, told)
     except NotApproved as problem:
-        return _one(request, frame, _found(frame, pk), problem=str(problem), said=said, deed=deed)
+        return _one(request, frame, _found(frame, pk), problem=said(str(problem)), said=told, deed=deed)
     return redirect(approval_url(found))
 
 
-def _give(request: HttpRequest, frame: Frame, found: Approval, said: str) -> None:
+def _give(request: HttpRequest, frame: Frame, found: Approval, told: str) -> None:
     _admins_only(frame, found)
     password = request.POST.get("password", "")
     if password and not proving.prove(request, password):
-        raise NotApproved("That password is wrong, or a wrong one came too often. Nothing is approved.")
+        raise NotApproved(english("That password is wrong, or a wrong one came too often. Nothing is approved."))
     if not proving.proven(request):
-        raise NotApproved("Type your password: your sign-in is older than 5 minutes. Nothing is approved.")
+        raise NotApproved(english("Type your password: your sign-in is older than 5 minutes. Nothing is approved."))
     seen = _preview(request, frame, found)
     if seen is None:
-        raise NotApproved("The server is not among those that were last seen. Nothing is approved.")
+        raise NotApproved(english("The server is not among those that were last seen. Nothing is approved."))
     user, now = user_of(request), timezone.now()
-    approvals.give(found, by=user, said=said, verdict=seen.verdict, seen=seen.sighting, now=now)
-    messages.success(request, f"You approved it. {found.asked_by.get_username()} can go on now.")
+    approvals.give(found, by=user, said=told, verdict=seen.verdict, seen=seen.sighting, now=now)
+    words = gettext("You approved it. %(name)s can go on now.")
+    messages.success(request, words % {"name": found.asked_by.get_username()})
 
 
-def _decline(request: HttpRequest, frame: Frame, found: Approval, said: str) -> None:
+def _decline(request: HttpRequest, frame: Frame, found: Approval, told: str) -> None:
     _admins_only(frame, found)
-    approvals.decline(found, by=user_of(request), said=said, now=timezone.now())
+    approvals.decline(found, by=user_of(request), said=told, now=timezone.now())
 
 
-def _withdraw(request: HttpRequest, frame: Frame, found: Approval, said: str) -> None:
+def _withdraw(request: HttpRequest, frame: Frame, found: Approval, told: str) -> None:
     if found.asked_by_id != request.user.pk:
         raise PermissionDenied
     approvals.withdraw(found, by=user_of(request), now=timezone.now())

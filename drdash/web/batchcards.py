@@ -13,6 +13,7 @@ from drdash.english import english
 from drdash.failover import batches
 from drdash.failover.batches import Stage
 from drdash.failover.models import Action, Batch, Item, State
+from drdash.phrases import phrase
 from drdash.tenants.access import Reach
 from drdash.web.actioncards import action_url
 from drdash.web.buttons import server_url
@@ -20,16 +21,16 @@ from drdash.web.steps import SUPERSEDED, recovery_point, state_of
 from drdash.web.wording import Look, action_name
 
 STATES: dict[str, Look] = {
-    Batch.State.RUNNING: Look("Running", "moving", "moving"),
-    Batch.State.PAUSED: Look("Paused", "warn", "warn"),
-    Batch.State.STOPPED: Look("Stopped", "still", "off"),
-    Batch.State.DONE: Look("Nothing left to send", "still", "standby"),
+    Batch.State.RUNNING: Look(phrase("Running"), "moving", "moving"),
+    Batch.State.PAUSED: Look(phrase("Paused"), "warn", "warn"),
+    Batch.State.STOPPED: Look(phrase("Stopped"), "still", "off"),
+    Batch.State.DONE: Look(phrase("Nothing left to send"), "still", "standby"),
 }
 STAGES: dict[str, Look] = {
-    Stage.WAITS: Look("Not sent yet", "still", "wait"),
-    Stage.IN_FLIGHT: Look("Being sent now", "moving", "moving"),
-    Stage.LEFT_OUT: Look("Left out", "still", "off"),
-    Stage.NEVER: Look("Never sent", "still", "off"),
+    Stage.WAITS: Look(phrase("Not sent yet"), "still", "wait"),
+    Stage.IN_FLIGHT: Look(phrase("Being sent now"), "moving", "moving"),
+    Stage.LEFT_OUT: Look(phrase("Left out"), "still", "off"),
+    Stage.NEVER: Look(phrase("Never sent"), "still", "off"),
 }
 # What came of an action that was not carried out: these may be looked at once more.
 UNDONE = frozenset({State.REFUSED, State.NOT_SENT, State.EXPIRED, State.FAILED})

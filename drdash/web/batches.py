@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from drdash.english import english
 from drdash.failover import batches as domain
 from drdash.failover import running, together
 from drdash.failover.batches import NotDone
@@ -20,6 +21,7 @@ from drdash.web import preflights, proving
 from drdash.web.batchcards import BatchCard, batch_card, batch_or_404, within
 from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
 from drdash.web.journal import paged
+from drdash.web.said import said
 from drdash.web.tenants import user_of
 
 
@@ -71,7 +73,7 @@ def do(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
         else:
             raise Http404
     except NotDone as problem:
-        messages.error(request, str(problem))
+        messages.error(request, said(str(problem)))
     return redirect("batch", pk)
 
 
@@ -80,7 +82,7 @@ def _go_on(request: HttpRequest, found: Batch) -> None:
     # Of production it is a click as any other.
     asked = found.user_id == user.pk and found.production and not proving.proven(request)
     if asked and not proving.prove(request, request.POST.get("password", "")):
-        raise NotDone("The password is not right, so nothing goes on.")
+        raise NotDone(english("The password is not right, so nothing goes on."))
     running.start(found, by=user, now=timezone.now())
 
 

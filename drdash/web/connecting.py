@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
@@ -17,6 +18,7 @@ from drdash.clock import boot_seconds
 from drdash.cloud import consent
 from drdash.cloud.account import Account
 from drdash.cloud.errors import CloudError
+from drdash.english import english
 from drdash.tenants import accounts
 from drdash.tenants.connect import WHERE, Refusal
 from drdash.tenants.models import Tenant
@@ -24,16 +26,20 @@ from drdash.web import errands
 from drdash.web.errands import SECONDS, Errand, Lost
 from drdash.web.frame import frame_of, page
 from drdash.web.goals import TASKS, Task, onward
+from drdash.web.said import said
 from drdash.web.tenants import superuser_only, user_of
 from drdash.web.wayforms import CredentialForm
 from drdash.web.ways import SIGN_IN, Way
 
 REDEEM_SECONDS = 20.0
 _TYPED = "typed"
+_ENDED = english("The cloud ended the sign-in without agreement, so nothing was connected.")
 _DENIED = {
-    "access_denied": "At the cloud, nobody agreed that drdash may work in their name, so nothing was connected.",
-    "temporarily_unavailable": "The cloud cannot take a sign-in now. Try again in a while.",
-    "server_error": "The cloud failed while you signed in there. Try again in a while.",
+    "access_denied": english(
+        "At the cloud, nobody agreed that drdash may work in their name, so nothing was connected."
+    ),
+    "temporarily_unavailable": english("The cloud cannot take a sign-in now. Try again in a while."),
+    "server_error": english("The cloud failed while you signed in there. Try again in a while."),
 }
 
 
@@ -64,7 +70,7 @@ def ask(request: HttpRequest, goal: str, pk: int = 0) -> HttpResponse:
             return onward(request, reverse("connect-consent"))
         return onward(request, _done(request, task, way, given))
     except (Refusal, CloudError) as problem:
-        return _form(request, task, way, form, problem=str(problem), status=422)
+        return _form(request, task, way, form, problem=said(str(problem)), status=422)
 
 
 @never_cache
@@ -73,7 +79,7 @@ def consent_page(request: HttpRequest) -> HttpResponse:
     """Where the way to the cloud's own page begins: a link, for a form must not lead there."""
     superuser_only(request)
     if (errand := errands.current(request, now=time.time())) is None:
-        messages.error(request, "Nothing waits for a sign-in at the cloud: begin again.")
+        messages.error(request, gettext("Nothing waits for a sign-in at the cloud: begin again."))
         return redirect("connect")
     account, back = _account(errand.given), errands.redirect_uri(request)
     task = TASKS[errand.goal](errand.pk)
@@ -96,23 +102,23 @@ def come_back(request: HttpRequest) -> HttpResponse:
     try:
         errand = errands.finish(request, state=request.GET.get("state", ""), now=time.time())
     except Lost as lost:
-        messages.error(request, str(lost))
+        messages.error(request, said(str(lost)))
         return redirect("connect")
     task = TASKS[errand.goal](errand.pk)
     try:
         token = _redeemed(request, errand)
         return redirect(_done(request, task, SIGN_IN, errand.given, token))
     except (Refusal, CloudError) as problem:
-        messages.error(request, str(problem))
+        messages.error(request, said(str(problem)))
         request.session[_TYPED] = task.form.without_secrets(errand.given)
         return redirect(f"{task.url}?{urlencode({'by': SIGN_IN.key})}")
 
 
 def _redeemed(request: HttpRequest, errand: Errand) -> Any:
     if error := request.GET.get("error", ""):
-        raise Refusal(_DENIED.get(error, "The cloud ended the sign-in without agreement, so nothing was connected."))
+        raise Refusal(_DENIED.get(error, _ENDED))
     if not (code := request.GET.get("code", "")):
-        raise Refusal("The cloud sent you back without the code that it should give. Begin again.")
+        raise Refusal(english("The cloud sent you back without the code that it should give. Begin again."))
     return consent.redeem(
         _account(errand.given),
         code=code,

@@ -4,12 +4,14 @@ from django.contrib import messages
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from drdash.tenants import keeping, replacing
 from drdash.tenants.connect import Refusal
 from drdash.tenants.models import Credential, Tenant
 from drdash.web.frame import frame_of, page
+from drdash.web.said import said
 from drdash.web.tenantcards import credential_card
 from drdash.web.tenants import cards_of, one_kept, superuser_only, user_of
 
@@ -39,9 +41,10 @@ def forget(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         keeping.drop(one, by=user_of(request))
     except Refusal as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, said(str(refusal)))
         return redirect("credential", pk)
-    messages.success(request, f"The credential {one.name} and its secrets are deleted.")
+    words = gettext("The credential %(name)s and its secrets are deleted.")
+    messages.success(request, words % {"name": one.name})
     return redirect("tenants")
 
 
@@ -51,7 +54,8 @@ def acting_none(request: HttpRequest, pk: int) -> HttpResponse:
     superuser_only(request)
     tenant = one_kept(request, frame_of(request).reach, pk)
     replacing.act_through_none(tenant, by=user_of(request))
-    messages.success(request, f"{tenant.name}: what it is read with starts and stops as well from now on.")
+    words = gettext("%(name)s: what it is read with starts and stops as well from now on.")
+    messages.success(request, words % {"name": tenant.name})
     return redirect("tenant", pk)
 
 

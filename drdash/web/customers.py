@@ -7,8 +7,11 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods
 
+from drdash.english import english
+from drdash.phrases import phrase
 from drdash.tenants import partners
 from drdash.tenants.connect import Connected, Refusal
 from drdash.tenants.models import Credential, Customer
@@ -17,12 +20,13 @@ from drdash.web import tenants
 from drdash.web.credentials import credential_or_404
 from drdash.web.frame import frame_of, page
 from drdash.web.goals import found_words, onward
+from drdash.web.said import said
 from drdash.web.tenantcards import TenantCard
 from drdash.web.wording import Look
 
 SHOWN = 300
 TOLD = 5
-NEW = Look("New", "moving", "moving")
+NEW = Look(phrase("New"), "moving", "moving")
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -46,10 +50,10 @@ def customers(request: HttpRequest, pk: int) -> HttpResponse:
             return onward(request, _watch(request, credential))
         if do == "leave":
             partners.looked_at(credential, by=tenants.user_of(request))
-            messages.success(request, "The new customers stay unwatched, and are announced no more.")
+            messages.success(request, gettext("The new customers stay unwatched, and are announced no more."))
             return onward(request, reverse("credential", args=[pk]))
     except (Refusal, Unopenable) as refusal:
-        problem = str(refusal)
+        problem = said(str(refusal))
     context = _context(request, credential) | {"problem": problem}
     return page(request, "tenants/customers.html", context, frame=frame_of(request), status=422 if problem else 200)
 
@@ -58,7 +62,7 @@ def _watch(request: HttpRequest, credential: Credential) -> str:
     asked, by = request.POST, tenants.user_of(request)
     everyone = asked.get("which") == "all"
     if not everyone and not asked.getlist("customer") and not credential.takes_all:
-        raise Refusal("No customer is ticked.")
+        raise Refusal(english("No customer is ticked."))
     watched = {one.customer.name for one in partners.customers_of(credential) if one.tenant}
     found = partners.watch(
         credential,
@@ -69,22 +73,35 @@ def _watch(request: HttpRequest, credential: Credential) -> str:
     )
     partners.looked_at(credential, by=by)
     messages.success(request, _told(found, everyone=everyone))
-    left_out = [f"{name} is left out. {why}" for name, why in found.left_out if name not in watched]
+    words = gettext("%(name)s is left out. %(why)s")
+    left_out = [words % {"name": name, "why": said(why)} for name, why in found.left_out if name not in watched]
     for sentence in left_out[:TOLD]:
         messages.warning(request, sentence)
     if more := left_out[TOLD:]:
-        messages.warning(request, f"{len(more)} more {'is' if len(more) == 1 else 'are'} left out, for the like.")
+        words = ngettext(
+            "%(count)s more is left out, for the like.", "%(count)s more are left out, for the like.", len(more)
+        )
+        messages.warning(request, words % {"count": len(more)})
     return reverse("credential", args=[credential.pk])
 
 
 def _told(found: Connected, *, everyone: bool) -> str:
     many = len(found.tenants)
     if not many:
-        return f"No customer is added. Those to come are {'watched at once' if everyone else 'announced, and wait'}."
-    begun = f"{found.tenants[0].name} is" if many == 1 else f"{many} customers are"
-    who = f"Their admins: {', '.join(found.admins)}." if found.admins else "Nobody can see them yet."
-    to_come = " Those to come will be watched too, unarmed." if everyone else ""
-    return f"{begun} watched now: {found_words(found)}. {who}{to_come}"
+        if everyone:
+            return gettext("No customer is added. Those to come are watched at once.")
+        return gettext("No customer is added. Those to come are announced, and wait.")
+    words = {"count": many, "name": found.tenants[0].name, "found": found_words(found).said()}
+    begun = gettext("%(name)s is watched now: %(found)s.")
+    if many > 1:
+        begun = ngettext(
+            "%(count)s customer is watched now: %(found)s.", "%(count)s customers are watched now: %(found)s.", many
+        )
+    who = gettext("Nobody can see them yet.")
+    if found.admins:
+        who = gettext("Their admins: %(names)s.") % {"names": ", ".join(found.admins)}
+    to_come = gettext("Those to come will be watched too, unarmed.") if everyone else ""
+    return f"{begun % words} {who} {to_come}".rstrip()
 
 
 def _context(request: HttpRequest, credential: Credential) -> dict[str, Any]:

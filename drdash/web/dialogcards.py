@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from django.http import QueryDict
 
+from drdash.english import english
 from drdash.failover import origins
 from drdash.failover.actions import Preview
 from drdash.failover.guard import Kind
@@ -14,8 +15,10 @@ from drdash.failover.sighting import VALID_SECONDS, Sighting
 from drdash.failover.wish import SHORTEST_GLASS
 from drdash.tenants.models import Tenant
 from drdash.web import cards
+from drdash.web.actioncards import deed
 from drdash.web.buttons import dialog_url, server_url, shown_reason
 from drdash.web.forms import BY_IDS, LATEST, Original
+from drdash.web.said import said
 from drdash.web.shifts import Shift, shifts, still
 from drdash.web.whose import whose
 from drdash.web.wording import verb
@@ -76,8 +79,8 @@ def refusal(action: Action, changed: tuple[Shift, ...]) -> str:
         if reason.get("code") in AGAIN and not (changed and reason.get("code") == "Changed")
     ]
     if changed:
-        told.insert(0, "Something changed since you looked.")
-    return " ".join(["Nothing was sent.", *dict.fromkeys(told)])
+        told.insert(0, english("Something changed since you looked."))
+    return " ".join([english("Nothing was sent."), *dict.fromkeys(told)])
 
 
 def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: bool) -> dict[str, Any]:
@@ -87,7 +90,9 @@ def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: 
     breaks = verdict.breakable
     for reason in verdict.reasons:
         if reason.mark is Mark.ACKNOWLEDGE or (breaks and reason.mark is Mark.GLASS):
-            asked[reason.code] = f"{asked[reason.code]} {reason.message}" if reason.code in asked else reason.message
+            asked[reason.code] = (
+                f"{asked[reason.code]} {said(reason.message)}" if reason.code in asked else said(reason.message)
+            )
     changed = shifts(tried.before, seen.sighting) if tried.before else ()
     return {
         "verdict": verdict,
@@ -97,6 +102,7 @@ def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: 
         "tenant_name": tenant.name,
         "beside": " ".join(topics(tenant.pk, server.key)),
         "label": verb(kind, server.status),
+        "deed": deed(verb(kind, server.status)),
         "url": dialog_url(server.uuid, kind),
         "back": server_url(server.uuid),
         "kind": kind,
@@ -126,7 +132,7 @@ def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: 
         "point": typed.point,
         "typed": typed.texts,
         "ticked": still(typed.ticked, tried.before, seen.sighting) if tried.before else (),
-        "problem": tried.problem or (refusal(tried.refused, changed) if tried.refused else ""),
+        "problem": tried.problem or (said(refusal(tried.refused, changed)) if tried.refused else ""),
         "shifts": changed,
         "refused": tried.refused,
     }

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from drdash.english import english
 from drdash.failover import actions, approvals, sighting
 from drdash.failover.actions import Invalid, KeyReused, TooMany
 from drdash.failover.guard import Kind
@@ -24,12 +25,13 @@ from drdash.web.dialogcards import Tried, Typed
 from drdash.web.finding import Found
 from drdash.web.forms import WishForm
 from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept
+from drdash.web.said import said
 from drdash.web.wording import verb
 
 GOING_WELL = frozenset({State.REQUESTED, State.SENDING, State.ACCEPTED, State.SUCCEEDED})
 FORBIDDEN = frozenset({"RoleViewer", "RoleOperator", "SignInAgain", "TokenNoProduction"})
-WRONG_PASSWORD = "That password is wrong, or a wrong one came too often. Nothing was sent."  # noqa: S105 - a sentence
-NO_PASSWORD = "Type your password: breaking the glass always asks for it. Nothing was sent."  # noqa: S105
+WRONG_PASSWORD = english("That password is wrong, or a wrong one came too often. Nothing was sent.")
+NO_PASSWORD = english("Type your password: breaking the glass always asks for it. Nothing was sent.")
 
 
 @sensitive_post_parameters()
@@ -78,13 +80,13 @@ def _send(request: HttpRequest, frame: Frame, found: Found, kind: Kind) -> HttpR
         wish = form.wish(seen, unproven=_unproven(request, form))
         action, _ = actions.request(user=user, tenant=tenant, server=found.server, wish=wish)
     except Expired as problem:
-        return show(request, frame, found, kind, Tried(str(problem), 409, typed, problem.seen))
+        return show(request, frame, found, kind, Tried(said(str(problem)), 409, typed, problem.seen))
     except KeyReused as problem:
-        return show(request, frame, found, kind, Tried(str(problem), 409, typed, seen))
+        return show(request, frame, found, kind, Tried(said(str(problem)), 409, typed, seen))
     except Invalid as problem:
-        return show(request, frame, found, kind, Tried(str(problem), 422, typed, seen))
+        return show(request, frame, found, kind, Tried(said(str(problem)), 422, typed, seen))
     except TooMany as problem:
-        return show(request, frame, found, kind, Tried(str(problem), 503, typed, seen))
+        return show(request, frame, found, kind, Tried(said(str(problem)), 503, typed, seen))
     if _refused(action) and dialogcards.repairable(action):
         return show(request, frame, found, kind, Tried("", _status(action), typed, seen, action))
     shift.sent(user, found)
@@ -130,7 +132,7 @@ def _done(request: HttpRequest, found: Found, kind: Kind, action: Action) -> Htt
     response = HttpResponse(html, status=_status(action), headers={"X-Dialog": "1"})
     if well:
         response.headers["HX-Trigger-After-Swap"] = json.dumps(
-            {"drdash:done": {"words": f"{card.name}: {card.state.word}"}}
+            {"drdash:done": {"words": f"{said(card.name)}: {said(card.state.word)}"}}
         )
     return unkept(response)
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from drdash.english import english
 from drdash.tenants.secrets import Unopenable, seal, unseal
 
 SECONDS = 600
@@ -72,9 +73,11 @@ def finish(request: HttpRequest, *, state: str, now: float) -> Errand:
     # At once, and not when the cloud has answered: a second return finds nothing in the meantime.
     request.session.save()
     if errand is None:
-        raise Lost("Nothing waits for this way back: it was used, or it is more than 10 minutes old. Begin again.")
+        raise Lost(
+            english("Nothing waits for this way back: it was used, or it is more than 10 minutes old. Begin again.")
+        )
     if not hmac.compare_digest(errand.state.encode(), state.encode(errors="replace")):
-        raise Lost("This way back belongs to another way there, so nothing was connected. Begin again.")
+        raise Lost(english("This way back belongs to another way there, so nothing was connected. Begin again."))
     return errand
 
 

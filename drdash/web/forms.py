@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from django import forms
+from django.utils.translation import gettext
 
 from drdash.cloud.neighbours.points import ID
 from drdash.cloud.records import RecoveryPoint, Server
@@ -12,6 +13,7 @@ from drdash.failover.actions import Wish
 from drdash.failover.guard import Kind
 from drdash.failover.sighting import Sighting
 from drdash.failover.wish import SHORTEST_GLASS
+from drdash.phrases import phrase
 
 LATEST, BY_IDS = "latest", "ids"
 IDS = ("backup_id", "archive_id", "vault_id")
@@ -30,8 +32,8 @@ class Original(StrEnum):
 
 
 _ORIGINAL = {
-    Original.OFF: "Yes: I checked that it is off, and stays off.",
-    Original.UNCHECKED: "It cannot be reached to check. I accept that both may run at once.",
+    Original.OFF: phrase("Yes: I checked that it is off, and stays off."),
+    Original.UNCHECKED: phrase("It cannot be reached to check. I accept that both may run at once."),
 }
 
 
@@ -65,13 +67,13 @@ class PointForm(forms.Form):
             typed = {name: cleaned.get(name, "") for name in IDS}
             cleaned["recovery_point"] = RecoveryPoint(**typed)
             if not all(typed.values()):
-                self.add_error("point", "A recovery point needs all three ids: backup, archive and vault.")
+                self.add_error("point", gettext("A recovery point needs all three ids: backup, archive and vault."))
             elif not all(map(ID.fullmatch, typed.values())):
-                self.add_error("point", "The ids of a recovery point have letters, digits, - and @ only.")
+                self.add_error("point", gettext("The ids of a recovery point have letters, digits, - and @ only."))
         elif point != LATEST:
             cleaned["recovery_point"] = recovery_point(point)
             if cleaned["recovery_point"] is None:
-                self.add_error("point", "Choose a recovery point.")
+                self.add_error("point", gettext("Choose a recovery point."))
         return cleaned
 
     def problems(self) -> str:
@@ -99,9 +101,10 @@ class WishForm(PointForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if self._kind is Kind.START_PROD and cleaned.get("original") not in set(Original):
-            self.add_error("original", "Say whether the original machine is off.")
+            self.add_error("original", gettext("Say whether the original machine is off."))
         if cleaned.get("breaks") and len(" ".join(cleaned.get("why", "").split())) < SHORTEST_GLASS:
-            self.add_error("why", f"Write why the glass is broken, in {SHORTEST_GLASS} characters at least.")
+            words = gettext("Write why the glass is broken, in %(shortest)s characters at least.")
+            self.add_error("why", words % {"shortest": SHORTEST_GLASS})
         return cleaned
 
     def wish(self, seen: Sighting, *, unproven: str) -> Wish:
@@ -134,9 +137,9 @@ def known_points(server: Server) -> list[tuple[str, str, RecoveryPoint]]:
     """The recovery points that the cloud names on the server itself: form value, words, ids."""
     found = []
     if server.test_failover and (point := server.test_failover.recovery_point):
-        found.append(("The one of the last test", point))
+        found.append((phrase("The one of the last test"), point))
     if server.automated_test and (point := server.automated_test.recovery_point):
-        found.append(("The one of the last automated test", point))
+        found.append((phrase("The one of the last automated test"), point))
     offered: dict[str, tuple[str, str, RecoveryPoint]] = {}
     for words, point in found:
         value = msgspec.json.encode(point).decode()

@@ -8,9 +8,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from drdash.english import english
 from drdash.failover import together
 from drdash.failover.actions import TooMany
 from drdash.failover.approvals import NotApproved
@@ -18,6 +20,7 @@ from drdash.failover.consents import LIVES, settle
 from drdash.failover.guard import Kind
 from drdash.failover.models import Approval, Batch, Consent
 from drdash.failover.preflight import Line, preflight
+from drdash.phrases import phrase
 from drdash.web import approvalcards, finding, proving
 from drdash.web.approvalcards import approval_card
 from drdash.web.batchcards import batch_or_404, batch_url
@@ -61,12 +64,13 @@ def approval(request: HttpRequest, pk: int) -> HttpResponse:
 def _give(request: HttpRequest, frame: Frame, batch: Batch, theirs: Sequence[Approval], said: str) -> None:
     password = request.POST.get("password", "")
     if password and not proving.prove(request, password):
-        raise NotApproved("That password is wrong, or a wrong one came too often. Nothing is approved.")
+        raise NotApproved(english("That password is wrong, or a wrong one came too often. Nothing is approved."))
     if not proving.proven(request):
-        raise NotApproved("Type your password: your sign-in is older than 5 minutes. Nothing is approved.")
+        raise NotApproved(english("Type your password: your sign-in is older than 5 minutes. Nothing is approved."))
     found, now = _looked(request, frame, batch, theirs), timezone.now()
     together.give(theirs, by=user_of(request), said=said, found=found, now=now)
-    messages.success(request, f"You approved {len(theirs)}. {batch.user.get_username()} can go on now.")
+    words = gettext("You approved %(count)s. %(name)s can go on now.")
+    messages.success(request, words % {"count": len(theirs), "name": batch.user.get_username()})
 
 
 def _page(
@@ -99,9 +103,9 @@ def _page(
 def _row(one: Approval, line: Line | None) -> dict[str, Any]:
     """One server: what was seen, what is, and what stands against it."""
     lines = approvalcards.lines(one, line.sighting if line else None)
-    against = [] if line else ["It is not among the servers that were last seen."]
+    against = [] if line else [phrase("It is not among the servers that were last seen.")]
     if line and (not lines or any(what.differs for what in lines)):
-        against.append("It is not as it was seen at the pre-flight.")
+        against.append(phrase("It is not as it was seen at the pre-flight."))
     return {
         "card": approval_card(one),
         "lines": lines,

@@ -12,16 +12,18 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
+from drdash.english import english
 from drdash.failover import closing, senders
 from drdash.failover.models import Action, State
 from drdash.web import cards, finding, proving, rows, wording
 from drdash.web.actioncards import action_card, action_url
 from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, wants_part
 from drdash.web.goals import onward
+from drdash.web.said import said
 from drdash.web.tenants import user_of
 
 PAGE = 50
-WRONG_PASSWORD = "That password is wrong, or a wrong one came too often. Nothing was closed."  # noqa: S105 - a sentence
+WRONG_PASSWORD = english("That password is wrong, or a wrong one came too often. Nothing was closed.")
 
 
 @require_safe
@@ -80,11 +82,11 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
             now=timezone.now(),
         )
     except closing.NotYours as problem:
-        return _one(request, frame, found, problem=str(problem), tried=tried, status=403)
+        return _one(request, frame, found, problem=said(str(problem)), tried=tried, status=403)
     except closing.NotClosed as problem:
         if request.headers.get("HX-Request") == "true":  # what was typed is still there
-            return unkept(render(request, "actions/_problem.html", {"problem": str(problem)}, status=422))
-        return _one(request, frame, found, problem=str(problem), tried=tried, status=409)
+            return unkept(render(request, "actions/_problem.html", {"problem": said(str(problem))}, status=422))
+        return _one(request, frame, found, problem=said(str(problem)), tried=tried, status=409)
     return onward(request, action_url(found))
 
 

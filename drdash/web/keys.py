@@ -7,24 +7,25 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from drdash.phrases import phrase
 from drdash.web.frame import frame_of, page, unkept, wants_part
 
 COOKIE = "drdash_keys"
 OFF = "off"
 KEYS = (
-    ("/", "To the search for a server"),
-    ("j", "To the next row"),
-    ("k", "To the row before"),
-    ("Enter", "Open what has the focus"),
-    ("Esc", "Close the dialog or the menu; nothing is sent"),
-    ("g o", "Overview"),
-    ("g i", "Sites"),
-    ("g s", "Servers"),
-    ("g a", "Actions"),
-    ("g p", "Approvals, where there are any"),
-    ("g u", "Audit"),
-    ("g t", "Tenants, for those who keep them"),
-    ("?", "This list"),
+    ("/", phrase("To the search for a server")),
+    ("j", phrase("To the next row")),
+    ("k", phrase("To the row before")),
+    ("Enter", phrase("Open what has the focus")),
+    ("Esc", phrase("Close the dialog or the menu; nothing is sent")),
+    ("g o", phrase("Overview")),
+    ("g i", phrase("Sites")),
+    ("g s", phrase("Servers")),
+    ("g a", phrase("Actions")),
+    ("g p", phrase("Approvals, where there are any")),
+    ("g u", phrase("Audit")),
+    ("g t", phrase("Tenants, for those who keep them")),
+    ("?", phrase("This list")),
 )
 _YEAR = 365 * 24 * 3600
 

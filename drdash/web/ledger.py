@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_safe
 from drdash.audit.models import Entry
 from drdash.audit.record import write
 from drdash.failover.models import Action
+from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
 from drdash.web import sheets
 from drdash.web.actioncards import action_url
@@ -109,7 +110,7 @@ def _tenants(request: HttpRequest, frame: Frame) -> dict[int | None, str]:
     names: dict[int | None, str] = {number: tenant.name for number, tenant in frame.reach.tenants.items()}
     if request.user.is_superuser:
         gone = Tenant.objects.exclude(removed_at=None).values_list("pk", "name")
-        names |= {number: f"{name} (taken off)" for number, name in gone}
+        names |= {number: phrase("%(name)s (taken off)", name=name) for number, name in gone}
     return names
 
 

@@ -16,6 +16,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -24,6 +25,7 @@ from drdash.audit.record import write, writing
 from drdash.tenants import access
 from drdash.web import proving, tokens
 from drdash.web.frame import frame_of
+from drdash.web.said import said
 from drdash.web.signing_in import SIGNED_IN, WRONG, NewPassword, Throttled, told_of
 from drdash.web.tenants import one_kept, user_of
 
@@ -69,8 +71,9 @@ class Password(auth.PasswordChangeView):
             write(by=form.user, verb="changed their password", at=timezone.now())
             revoked = "keep_token" not in self.request.POST and tokens.revoke(form.user, by=form.user)
             changed = super().form_valid(form)
-        also = " Your API token is revoked." if revoked else ""
-        messages.success(self.request, f"Your password is changed. Other sessions of yours have ended.{also}")
+        told = gettext("Your password is changed. Other sessions of yours have ended.")
+        also = gettext("Your API token is revoked.") if revoked else ""
+        messages.success(self.request, f"{told} {also}".rstrip())
         return changed
 
 
@@ -84,7 +87,7 @@ def again(request: HttpRequest) -> HttpResponse:
         onward = reverse("home")
     if request.method == "POST" and proving.prove(request, request.POST.get("password", "")):
         return redirect(onward)
-    problem = WRONG if request.method == "POST" else ""
+    problem = said(WRONG) if request.method == "POST" else ""
     return render(request, "people/again.html", {"next": onward, "problem": problem}, status=422 if problem else 200)
 
 
@@ -92,7 +95,7 @@ def again(request: HttpRequest) -> HttpResponse:
 def revoke_token(request: HttpRequest) -> HttpResponse:
     """One's own API token goes."""
     if tokens.revoke(user_of(request), by=user_of(request)):
-        messages.success(request, "Your API token is revoked.")
+        messages.success(request, gettext("Your API token is revoked."))
     return redirect("password")
 
 
@@ -107,18 +110,19 @@ def member_token(request: HttpRequest, pk: int, user: int, deed: str) -> HttpRes
     by, name = user_of(request), whose.get_username()
     if deed == "take-back":
         tokens.take_back(whose, tenant, by=by)
-        messages.success(request, f"{name}'s token runs no production here any more.")
+        messages.success(request, gettext("%(name)s's token runs no production here any more.") % {"name": name})
     elif deed == "revoke":
         tokens.revoke(whose, by=by, tenant=tenant)
-        messages.success(request, f"{name}'s token is revoked.")
+        messages.success(request, gettext("%(name)s's token is revoked.") % {"name": name})
     elif not proving.proven(request) and not proving.prove(request, request.POST.get("password", "")):
-        messages.error(request, f"{WRONG} Nothing was allowed.")
+        messages.error(request, f"{said(WRONG)} {gettext('Nothing was allowed.')}")
     else:
         try:
             tokens.allow(whose, tenant, mark=request.POST.get("mark", ""), by=by)
-            messages.success(request, f"{name}'s token may run production of {tenant.name}.")
+            words = gettext("%(name)s's token may run production of %(tenant)s.")
+            messages.success(request, words % {"name": name, "tenant": tenant.name})
         except tokens.Gone as problem:
-            messages.error(request, str(problem))
+            messages.error(request, said(str(problem)))
     return redirect(f"{reverse('tenant', args=[pk])}#tokens")
 
 

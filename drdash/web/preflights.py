@@ -12,10 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from drdash.cloud.records import Server
 from drdash.cloud.words import ServerType
+from drdash.english import english
 from drdash.failover import batches, confirming, running
 from drdash.failover.actions import TooMany
 from drdash.failover.approvals import SHORTEST
@@ -25,12 +27,15 @@ from drdash.failover.models import Batch
 from drdash.failover.plan import Plan, plan_of, seal, unseal
 from drdash.failover.preflight import MOST, Line, Lot, Preflight, preflight
 from drdash.failover.sighting import Expired
+from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
 from drdash.web import cards, finding, proving
+from drdash.web.actioncards import deed
 from drdash.web.buttons import server_url, shown_reason
 from drdash.web.columns import asked
 from drdash.web.finding import Found
 from drdash.web.frame import Frame, frame_of, page
+from drdash.web.said import said
 from drdash.web.tenants import user_of
 from drdash.web.wording import Look
 
@@ -48,16 +53,16 @@ class Do(msgspec.Struct, frozen=True):
 
 
 DO = {
-    "start-tests": Do(Kind.START_TEST, False, "Start tests"),
-    "stop-tests": Do(Kind.STOP, False, "Stop tests"),
-    "start-production": Do(Kind.START_PROD, True, "Start production"),
-    "stop-production": Do(Kind.STOP, True, "Stop production"),
+    "start-tests": Do(Kind.START_TEST, False, phrase("Start tests")),
+    "stop-tests": Do(Kind.STOP, False, phrase("Stop tests")),
+    "start-production": Do(Kind.START_PROD, True, phrase("Start production")),
+    "stop-production": Do(Kind.STOP, True, phrase("Stop production")),
 }
 LATEST, BEFORE = "latest", "before"
 LOTS = {
-    Lot.GO: Look("Can go", "still", "standby"),
-    Lot.WAIT: Look("Wait", "moving", "wait"),
-    Lot.BLOCKED: Look("Blocked", "warn", "blocked"),
+    Lot.GO: Look(phrase("Can go"), "still", "standby"),
+    Lot.WAIT: Look(phrase("Wait"), "moving", "wait"),
+    Lot.BLOCKED: Look(phrase("Blocked"), "warn", "blocked"),
 }
 
 
@@ -74,9 +79,13 @@ class PointForm(forms.Form):
         if given.get("point") == LATEST:
             given["before"] = None
         elif given.get("before") is None:
-            self.add_error(None, "Say before which time the recovery points are to be, such as 2026-03-01 12:00 (UTC).")
+            self.add_error(
+                None, gettext("Say before which time the recovery points are to be, such as 2026-03-01 12:00 (UTC).")
+            )
         elif given["before"] > timezone.now():
-            self.add_error(None, "That time is yet to come: the recovery points before it are not all there yet.")
+            self.add_error(
+                None, gettext("That time is yet to come: the recovery points before it are not all there yet.")
+            )
         return given
 
 
@@ -111,9 +120,10 @@ def new(request: HttpRequest) -> HttpResponse:
         found = [one for uuid in uuids if (one := finding.one(frame.estates, uuid))]
     chosen = eligible(frame, found)
     if not chosen:
-        return _back(request, "Nothing was chosen: tick servers in the list first.")
+        return _back(request, gettext("Nothing was chosen: tick servers in the list first."))
     if len(chosen) > MOST:
-        return _back(request, f"{len(chosen)} servers are more than the {MOST} that one batch takes. Filter the list.")
+        many = gettext("%(count)s servers are more than the %(most)s that one batch takes. Filter the list.")
+        return _back(request, many % {"count": len(chosen), "most": MOST})
     return _page(request, frame, do, chosen, PointForm(request.POST))
 
 
@@ -129,7 +139,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
     try:
         plan = unseal(request.POST.get("plan", ""), user=user.pk)
     except Expired as problem:
-        messages.error(request, str(problem))
+        messages.error(request, said(str(problem)))
         return redirect("servers")
     name = next(name for name, do in DO.items() if (do.kind, do.production) == (plan.kind, plan.production))
     _asked(frame, name)
@@ -141,7 +151,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
             "before": plan.before and f"{plan.before:%Y-%m-%dT%H:%M:%S}",
         }
         chosen = [one for line in plan.lines if (one := finding.one(frame.estates, line.server))]
-        return _page(request, frame, name, chosen, PointForm(point), problem=str(problem), typed=request.POST)
+        return _page(request, frame, name, chosen, PointForm(point), problem=said(str(problem)), typed=request.POST)
     return redirect("batch", made.pk)
 
 
@@ -151,13 +161,16 @@ def _make(request: HttpRequest, plan: Plan) -> Batch:
     if made := Batch.objects.filter(user=user, key=plan.key).first():
         return made  # a second click on the same page
     places = [
-        _whole(typed.get(f"place-{line.server}", ""), "Every server needs a place, as a number.") for line in plan.going
+        _whole(typed.get(f"place-{line.server}", ""), english("Every server needs a place, as a number."))
+        for line in plan.going
     ]
     if plan.production and typed.get("count", "").strip() != str(count):
-        raise NotDone(f"Type how many servers these are, {count}, to confirm: this is production.")
-    rate = _whole(typed.get("per_minute", ""), "How many a minute is a whole number.")
+        raise NotDone(
+            english("Type how many servers these are, %(count)s, to confirm: this is production.", count=count)
+        )
+    rate = _whole(typed.get("per_minute", ""), english("How many a minute is a whole number."))
     if (plan.production or not proving.proven(request)) and not proving.prove(request, typed.get("password", "")):
-        raise NotDone("The password is not right, so nothing was sent.")
+        raise NotDone(english("The password is not right, so nothing was sent."))
     order = sorted(range(count), key=lambda index: (places[index], index))
     nods, why = typed.getlist("acknowledge"), typed.get("why", "").replace("\0", "")[:2000]
     made = confirming.make(user=user, plan=plan, order=order, nods=nods, per_minute=rate, now=now, why=why)
@@ -183,10 +196,12 @@ def _page(
         try:
             found = _flown(request, frame, do, chosen, points.cleaned_data["before"] if do.starts else None)
         except TooMany as busy:
-            problem = str(busy)
+            problem = said(str(busy))
     context = {
         "name": name,
         "do": do,
+        "deed": do.words,
+        "within": deed(do.words),
         "problem": problem,
         "typed": typed,
         "ticked": typed.getlist("acknowledge") if typed else [],

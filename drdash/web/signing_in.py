@@ -20,13 +20,15 @@ from django.views.decorators.debug import sensitive_variables
 
 from drdash.audit.models import Entry
 from drdash.audit.record import write, writing
+from drdash.english import english
+from drdash.web.said import said
 
 TRIES = 5
 WAIT = timedelta(minutes=15)
 SIGNED_IN, SIGN_IN_REFUSED = "signed in", "sign-in refused"
 GIVEN, REFUSED = "password given", "password refused"
 UNKNOWN = "an unknown address"
-WRONG = (
+WRONG = english(
     "That is not your password; or it is, after five wrong ones from your address: then the right one counts only "
     "15 minutes later."
 )
@@ -71,7 +73,7 @@ class NewPassword(PasswordChangeForm):
     def clean_old_password(self) -> str:
         typed = str(self.cleaned_data["old_password"])
         if not counts(self.user, self._request, right=is_theirs(self.user, typed), refused=REFUSED):
-            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+            raise ValidationError(said(WRONG), code="password_incorrect")
         return typed
 
 

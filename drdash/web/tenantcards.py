@@ -10,41 +10,43 @@ from django.urls import reverse
 from drdash.cloud import scopes
 from drdash.cloud.account import Grant
 from drdash.estate.snapshot import Health
+from drdash.phrases import phrase
 from drdash.tenants import checking
 from drdash.tenants.models import Credential, Tenant
 from drdash.web.pauses import Pause
+from drdash.web.said import said
 from drdash.web.wording import Look
 
 STATES = {
-    "watching": Look("Watching", "good", "good"),
-    "failing": Look("Failing", "warn", "warn"),
-    "waiting": Look("Waiting", "warn", "wait"),
-    "stale": Look("Stale", "warn", "clock"),
-    "unread": Look("Not read yet", "still", "unknown"),
-    "paused": Look("Paused", "warn", "standby"),
-    "vanished": Look("Not at the partner any more", "warn", "unknown"),
-    "off": Look("Switched off", "still", "off"),
-    "removed": Look("Taken off", "still", "off"),
+    "watching": Look(phrase("Watching"), "good", "good"),
+    "failing": Look(phrase("Failing"), "warn", "warn"),
+    "waiting": Look(phrase("Waiting"), "warn", "wait"),
+    "stale": Look(phrase("Stale"), "warn", "clock"),
+    "unread": Look(phrase("Not read yet"), "still", "unknown"),
+    "paused": Look(phrase("Paused"), "warn", "standby"),
+    "vanished": Look(phrase("Not at the partner any more"), "warn", "unknown"),
+    "off": Look(phrase("Switched off"), "still", "off"),
+    "removed": Look(phrase("Taken off"), "still", "off"),
 }
-ARMED = Look("Armed", "still", "on")
-WATCH_ONLY = Look("Watch only", "still", "blocked")
+ARMED = Look(phrase("Armed"), "still", "on")
+WATCH_ONLY = Look(phrase("Watch only"), "still", "blocked")
 GRANTS: dict[str, str] = {
-    Grant.CLIENT_CREDENTIALS: "an API client",
-    Grant.PASSWORD: "a user's password",
-    Grant.AUTHORIZATION_CODE: "an administrator who signed in",
-    Grant.JWT_BEARER: "a signed assertion",
+    Grant.CLIENT_CREDENTIALS: phrase("an API client"),
+    Grant.PASSWORD: phrase("a user's password"),
+    Grant.AUTHORIZATION_CODE: phrase("an administrator who signed in"),
+    Grant.JWT_BEARER: phrase("a signed assertion"),
 }
 SHORT: dict[str, str] = {grant.value: name for grant, name in checking.SHORT.items()}
 CALLS = {
-    scopes.READ: "read sites and servers",
-    "start_failover_test": "start and stop tests",
-    "start_failover_prod": "start production",
+    scopes.READ: phrase("read sites and servers"),
+    "start_failover_test": phrase("start and stop tests"),
+    "start_failover_prod": phrase("start production"),
 }
 REFUSED = {
-    scopes.READ: "reading",
-    "start_failover_test": "the start of a test",
-    "start_failover_prod": "the start of production",
-    "stop_failover": "the stop of a failover",
+    scopes.READ: phrase("reading"),
+    "start_failover_test": phrase("the start of a test"),
+    "start_failover_prod": phrase("the start of production"),
+    "stop_failover": phrase("the stop of a failover"),
 }
 
 
@@ -74,8 +76,8 @@ class CredentialCard(msgspec.Struct, frozen=True):
     credential: Credential
     kind: str
     grant: str
-    may: tuple[str, ...]
-    may_not: tuple[str, ...]
+    may: str
+    may_not: str
     refused: tuple[str, str]
     tenants: int
 
@@ -116,15 +118,15 @@ def tenant_card(
 def credential_card(credential: Credential) -> CredentialCard:
     """The card of a credential."""
     tenants = credential.tenants.filter(removed_at=None).count() + credential.acting_for.filter(removed_at=None).count()
-    kind = "a partner's API client" if credential.exchanges else GRANTS.get(credential.grant, credential.grant)
+    kind = phrase("a partner's API client") if credential.exchanges else GRANTS.get(credential.grant, credential.grant)
     call, _, lacks = credential.refused_what.partition(": ")
     told = {words: scopes.allowed(call, credential.scopes.split()) for call, words in CALLS.items()}
     return CredentialCard(
         credential,
         kind=kind,
         grant=SHORT.get(credential.grant, credential.grant),
-        may=tuple(words for words, allowed in told.items() if allowed),
-        may_not=tuple(words for words, allowed in told.items() if allowed is False),
+        may=", ".join(said(words) for words, allowed in told.items() if allowed),
+        may_not=", ".join(said(words) for words, allowed in told.items() if allowed is False),
         refused=(REFUSED.get(call, call), lacks),
         tenants=tenants,
     )

@@ -13,15 +13,18 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from drdash.audit.models import Entry
+from drdash.english import english
 from drdash.estate import copies
 from drdash.estate.aside import aside
 from drdash.estate.replica import replica
 from drdash.estate.store import StoreAway, store
 from drdash.failover.guard import PRODUCTION, TESTS
 from drdash.failover.models import OPEN, Action
+from drdash.phrases import Phrase, phrase
 from drdash.tenants import access, keeping
 from drdash.tenants.access import Denied, Reach
 from drdash.tenants.checking import Refusal
@@ -30,32 +33,52 @@ from drdash.tenants.roles import Role
 from drdash.web import proving, tenantcards, tokens
 from drdash.web.frame import frame_of, page, unkept, wants_part
 from drdash.web.pauses import pauses_of
+from drdash.web.said import said
 from drdash.web.tenantcards import TenantCard, credential_card, tenant_card
 
 PAGE = 100
 TOLD = 20
-DEEDS: dict[str, tuple[Callable[..., object], str]] = {
-    "pause": (keeping.pause, "Paused"),
-    "resume": (keeping.resume, "Resumed"),
-    "arm": (keeping.arm, "Armed"),
-    "disarm": (keeping.disarm, "Only watched from now on"),
-    "two-persons": (keeping.ask_two_persons, "Production takes two persons from now on"),
-    "one-person": (keeping.ask_one_person, "Production takes one person from now on"),
+# What is done, and its words within a sentence and at the begin of one.
+DEEDS: dict[str, tuple[Callable[..., object], Phrase, Phrase]] = {
+    "pause": (keeping.pause, phrase("paused"), phrase("Paused")),
+    "resume": (keeping.resume, phrase("resumed"), phrase("Resumed")),
+    "arm": (keeping.arm, phrase("armed"), phrase("Armed")),
+    "disarm": (keeping.disarm, phrase("only watched from now on"), phrase("Only watched from now on")),
+    "two-persons": (
+        keeping.ask_two_persons,
+        phrase("production takes two persons from now on"),
+        phrase("Production takes two persons from now on"),
+    ),
+    "one-person": (
+        keeping.ask_one_person,
+        phrase("production takes one person from now on"),
+        phrase("Production takes one person from now on"),
+    ),
 }
 MANY = ("pause", "resume", "arm", "disarm")
 OFFERS = {
     "pause": (
-        "Pause",
-        "Nothing is read any more, and nothing can be started or stopped from here. The last data stays, and ages.",
+        phrase("Pause"),
+        phrase(
+            "Nothing is read any more, and nothing can be started or stopped from here. The last data stays, and ages."
+        ),
     ),
-    "resume": ("Resume", "It is read again, and what its armed state allows can be started and stopped again."),
-    "arm": ("Arm", "Its operators and admins may then start and stop failovers from here."),
-    "disarm": ("Watch only", "It is read as before, but nothing can be started or stopped until an admin arms it."),
+    "resume": (
+        phrase("Resume"),
+        phrase("It is read again, and what its armed state allows can be started and stopped again."),
+    ),
+    "arm": (phrase("Arm"), phrase("Its operators and admins may then start and stop failovers from here.")),
+    "disarm": (
+        phrase("Watch only"),
+        phrase("It is read as before, but nothing can be started or stopped until an admin arms it."),
+    ),
     "two-persons": (
-        "Ask for two persons",
-        "Production is then started and stopped only when a second admin approves just that. A superuser ends this.",
+        phrase("Ask for two persons"),
+        phrase(
+            "Production is then started and stopped only when a second admin approves just that. A superuser ends this."
+        ),
     ),
-    "one-person": ("Ask for one person", "An admin then starts and stops production alone."),
+    "one-person": (phrase("Ask for one person"), phrase("An admin then starts and stops production alone.")),
 }
 
 
@@ -107,7 +130,8 @@ def tenant(request: HttpRequest, pk: int) -> HttpResponse:
     return page(request, "tenants/one.html", context, frame=frame)
 
 
-STILL_OPEN = "Some of its actions are not over, and only its own people can close them: see to these first."
+STILL_OPEN = english("Some of its actions are not over, and only its own people can close them: see to these first.")
+NOT_TAKEN_OFF = english("Nothing was taken off.")
 
 
 @require_POST
@@ -116,12 +140,12 @@ def do(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
     if deed not in DEEDS:
         raise Http404
     one = one_kept(request, frame_of(request).reach, pk)
-    act, done = DEEDS[deed]
+    act, done, _ = DEEDS[deed]
     try:
         _carry_out(request, act, one)
-        messages.success(request, f"{one.name}: {done.lower()}.")
+        messages.success(request, gettext("%(name)s: %(done)s.") % {"name": one.name, "done": done.said()})
     except Refusal as problem:
-        messages.error(request, str(problem))
+        messages.error(request, said(str(problem)))
     return redirect("tenant", pk)
 
 
@@ -138,7 +162,7 @@ def take_off(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             return _taken_off(request, one, typed)
         except Refusal as refusal:
-            problem = f"{refusal} Nothing was taken off."
+            problem = said(f"{refusal} {NOT_TAKEN_OFF}")
     used = {one.credential, *([one.acting] if one.acting else [])}
     shared = {credential for credential in used if keeping.others_with(credential, one)}
     estate = replica().estates([pk])[pk]
@@ -160,14 +184,15 @@ def _taken_off(request: HttpRequest, one: Tenant, typed: str) -> HttpResponse:
         return STILL_OPEN if Action.objects.filter(tenant=one, state__in=OPEN).exists() else ""
 
     if typed.strip() != one.name.strip():
-        raise Refusal("That is not the tenant's name.")
+        raise Refusal(english("That is not the tenant's name."))
     keeping.take_off(one, by=user_of(request), held=held)
-    messages.success(request, f"{one.name} is taken off. What was done with it is kept below.")
+    words = gettext("%(name)s is taken off. What was done with it is kept below.")
+    messages.success(request, words % {"name": one.name})
     copies.drop(one.pk)
     try:
         store().drop(one.pk)
     except StoreAway:
-        messages.warning(request, "Redis does not answer, so what was last read of it is still there.")
+        messages.warning(request, gettext("Redis does not answer, so what was last read of it is still there."))
     return redirect("tenant", one.pk)
 
 
@@ -220,14 +245,21 @@ def _do_many(request: HttpRequest, found: Sequence[TenantCard], given: dict[str,
     ticked = set(request.POST.getlist("tenant"))
     everything = request.POST.get("which") == "all"
     meant = [card.tenant for card in found if card.keeps and (everything or str(card.tenant.pk) in ticked)]
-    act, done = DEEDS[deed]
+    act, _, done = DEEDS[deed]
     for one in meant:
         _carry_out(request, act, one)
     if meant:
-        messages.success(request, f"{done}: {meant[0].name if len(meant) == 1 else f'{len(meant)} tenants'}.")
+        messages.success(request, _done(done, meant))
     else:
-        messages.error(request, "No tenant was ticked, so nothing was done.")
+        messages.error(request, gettext("No tenant was ticked, so nothing was done."))
     return redirect(f"{reverse('tenants')}?{urlencode(given)}" if given else "tenants")
+
+
+def _done(done: Phrase, to: Sequence[Tenant]) -> str:
+    if len(to) == 1:
+        return gettext("%(done)s: %(name)s.") % {"done": done.said(), "name": to[0].name}
+    words = ngettext("%(done)s: %(count)s tenant.", "%(done)s: %(count)s tenants.", len(to))
+    return words % {"done": done.said(), "count": len(to)}
 
 
 def _carry_out(request: HttpRequest, act: Callable[..., object], one: Tenant) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from drdash.audit.record import write, writing
+from drdash.english import english
 from drdash.tenants import access
 from drdash.tenants.access import Denied
 from drdash.tenants.models import Membership, Tenant, TokenRight
@@ -28,6 +29,11 @@ class Held(msgspec.Struct, frozen=True):
     made_at: datetime
     rights: list[TokenRight]
     role: Role | None = None
+
+    @property
+    def tenants(self) -> str:
+        """Where it may run production."""
+        return ", ".join(right.tenant.name for right in self.rights)
 
     @property
     def words(self) -> str:
@@ -80,7 +86,10 @@ def allow(user: User, tenant: Tenant, *, mark: str, by: User) -> Held:
     with writing():
         token = Token.objects.select_for_update().filter(user=user).select_related("user").first()
         if token is None or _held(token, []).mark != mark:
-            raise Gone(f"{user.get_username()} has no token any more, or another one by now. Nothing was allowed.")
+            name = user.get_username()
+            raise Gone(
+                english("%(name)s has no token any more, or another one by now. Nothing was allowed.", name=name)
+            )
         held = _held(token, [])
         _, new = TokenRight.objects.get_or_create(
             digest=_digest(token), tenant=tenant, defaults={"user": user, "given_by": by, "given_at": at}

@@ -4,19 +4,20 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
+from django.utils.translation import gettext, gettext_lazy
 
 from drdash.web.ways import PARTNER, Way
 
 SECRET = ("client_secret", "password", "assertion")
 
 
-def _line(label: str, help_text: str = "", *, longest: int = 200, **attributes: str) -> forms.CharField:
+def _line(label: Any, help_text: Any = "", *, longest: int = 200, **attributes: str) -> forms.CharField:
     plain = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
     widget = forms.TextInput(attrs=plain | attributes)
     return forms.CharField(label=label, help_text=help_text, max_length=longest, widget=widget)
 
 
-def _secret(label: str, help_text: str = "", *, longest: int = 1000) -> forms.CharField:
+def _secret(label: Any, help_text: Any = "", *, longest: int = 1000) -> forms.CharField:
     # Never stripped: a space may be part of it.
     widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "spellcheck": "false"})
     return forms.CharField(label=label, help_text=help_text, max_length=longest, widget=widget, strip=False)
@@ -25,12 +26,17 @@ def _secret(label: str, help_text: str = "", *, longest: int = 1000) -> forms.Ch
 class CredentialForm(forms.Form):
     """What a way asks for, and nothing else."""
 
-    client_id = _line("Client id")
-    client_secret = _secret("Client secret", "Shown once, when the client is made. It is sealed here, and never shown.")
-    username = _line("User's name at the cloud")
-    password = _secret("The user's password", "Sealed here, and never shown.")
+    client_id = _line(gettext_lazy("Client id"))
+    client_secret = _secret(
+        gettext_lazy("Client secret"),
+        gettext_lazy("Shown once, when the client is made. It is sealed here, and never shown."),
+    )
+    username = _line(gettext_lazy("User's name at the cloud"))
+    password = _secret(gettext_lazy("The user's password"), gettext_lazy("Sealed here, and never shown."))
     assertion = _secret(
-        "The assertion", "One long line with two dots in it. Sealed here, and never shown.", longest=20_000
+        gettext_lazy("The assertion"),
+        gettext_lazy("One long line with two dots in it. Sealed here, and never shown."),
+        longest=20_000,
     )
 
     def __init__(self, data: Any = None, *, way: Way, initial: dict[str, Any] | None = None) -> None:
@@ -40,7 +46,8 @@ class CredentialForm(forms.Form):
                 del self.fields[name]
             elif name in way.may_ask:
                 self.fields[name].required = False
-                self.fields[name].label = f"{self.fields[name].label} (where the cloud wants one)"
+                words = gettext("%(label)s (where the cloud wants one)")
+                self.fields[name].label = words % {"label": self.fields[name].label}
 
     def given(self) -> dict[str, Any]:
         """What was typed, the secrets too."""
@@ -55,27 +62,35 @@ class CredentialForm(forms.Form):
 class ConnectForm(CredentialForm):
     """A cloud to connect: where it is, what to call it, and who may see it."""
 
-    name = _line("Name", "What to call the customer on the pages.")
-    cloud = _line("The cloud's address", "Its root, as in the browser: https://eu2-cloud.example.com", longest=500)
-    tenant_uuid = _line("The tenant's id (where the cloud does not tell)", "A UUID.", longest=100)
+    name = _line(gettext_lazy("Name"), gettext_lazy("What to call the customer on the pages."))
+    cloud = _line(
+        gettext_lazy("The cloud's address"),
+        gettext_lazy("Its root, as in the browser: https://eu2-cloud.example.com"),
+        longest=500,
+    )
+    tenant_uuid = _line(
+        gettext_lazy("The tenant's id (where the cloud does not tell)"), gettext_lazy("A UUID."), longest=100
+    )
     admin = forms.ModelChoiceField(
         User.objects.none(),
-        label="Who becomes its admin",
+        label=gettext_lazy("Who becomes its admin"),
         required=False,
-        empty_label="Every superuser",
+        empty_label=gettext_lazy("Every superuser"),
         to_field_name="username",
     )
     watch_only = forms.BooleanField(
-        label="Watch only", help_text="Nothing can be started or stopped until an admin arms it.", required=False
+        label=gettext_lazy("Watch only"),
+        help_text=gettext_lazy("Nothing can be started or stopped until an admin arms it."),
+        required=False,
     )
 
     def __init__(self, data: Any = None, *, way: Way, initial: dict[str, Any] | None = None) -> None:
         super().__init__(data, way=way, initial=initial)
         self.fields["tenant_uuid"].required = False
         if way is PARTNER:  # its customers are chosen in a second step
-            self.fields[
-                "name"
-            ].help_text = "What to call the partner on the pages; its customers have names of their own."
+            self.fields["name"].help_text = gettext(
+                "What to call the partner on the pages; its customers have names of their own."
+            )
             for name in ("tenant_uuid", "admin", "watch_only"):
                 del self.fields[name]
         self.fields["cloud"].widget.attrs |= {"inputmode": "url", "placeholder": "https://"}

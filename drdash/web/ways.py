@@ -3,6 +3,7 @@
 import msgspec
 
 from drdash.cloud.account import Grant
+from drdash.phrases import phrase
 from drdash.tenants.checking import SHORT
 
 
@@ -24,41 +25,52 @@ class Way(msgspec.Struct, frozen=True):
 
 CLIENT = Way(
     "client",
-    "An API client of one company",
+    phrase("An API client of one company"),
     Grant.CLIENT_CREDENTIALS,
-    "The usual way. The client belongs to the company whose servers are watched; its id and its secret get the tokens.",
+    phrase(
+        "The usual way. The client belongs to the company whose servers are watched; its id and its secret get the "
+        "tokens."
+    ),
     ("client_id", "client_secret"),
 )
 PARTNER = Way(
     "partner",
-    "A partner's API client, for many customers",
+    phrase("A partner's API client, for many customers"),
     Grant.JWT_BEARER,
-    "For a provider. One credential; for each customer that you choose, its token is exchanged for one of that "
-    "customer alone.",
+    phrase(
+        "For a provider. One credential; for each customer that you choose, its token is exchanged for one of that "
+        "customer alone."
+    ),
     ("client_id", "client_secret"),
 )
 SIGN_IN = Way(
     "sign-in",
-    "An administrator signs in at the cloud",
+    phrase("An administrator signs in at the cloud"),
     Grant.AUTHORIZATION_CODE,
-    "You go to the cloud's own page, sign in and agree there, and come back. drdash never sees the password, and "
-    "renews what it was given.",
+    phrase(
+        "You go to the cloud's own page, sign in and agree there, and come back. drdash never sees the password, and "
+        "renews what it was given."
+    ),
     ("client_id",),
     ("client_secret",),
 )
 PASSWORD = Way(
     "password",
-    "A user's name and password",
+    phrase("A user's name and password"),
     Grant.PASSWORD,
-    "Where no API client can be made. The user must not have two-factor sign-in, and should be made for this alone.",
+    phrase(
+        "Where no API client can be made. The user must not have two-factor sign-in, and should be made for this alone."
+    ),
     ("username", "password"),
     ("client_id", "client_secret"),
 )
 ASSERTION = Way(
     "assertion",
-    "A signed assertion",
+    phrase("A signed assertion"),
     Grant.JWT_BEARER,
-    "Where somebody else signs a JWT for you. It works for as long as the assertion is valid; then it is replaced.",
+    phrase(
+        "Where somebody else signs a JWT for you. It works for as long as the assertion is valid; then it is replaced."
+    ),
     ("assertion",),
     ("client_id", "client_secret"),
 )
