@@ -130,6 +130,12 @@ def test_the_glass_is_for_an_admin_who_was_warned_and_writes_more(lost: Lose, al
     assert (Action.objects.get().state, Action.objects.get().glass) == (State.UNKNOWN, "")
 
 
+def test_who_breaks_the_glass_over_their_own_production_has_said_enough(lost: Lose, alice: User) -> None:
+    action = lost(alice, Kind.START_PROD)
+    close(action, alice, after=60, glass=True, warned=True)
+    assert action.state == State.CLOSED
+
+
 def test_once_the_quarantine_is_over_no_glass_is_broken(lost: Lose, alice: User) -> None:
     action = lost(alice, Kind.START_PROD)
     with pytest.raises(NotClosed, match="another person"):

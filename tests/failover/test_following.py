@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from drdash.audit.models import Entry
 from drdash.cloud import reading
 from drdash.cloud.records import Server
 from drdash.cloud.wire import Accepted, NeverSent, Refused, Unclear
@@ -54,6 +55,10 @@ def seen(
     following.observe(action.tenant_id, [reading.server(msgspec.json.encode(item))], started=when, now=when)
     action.refresh_from_db()
     return action
+
+
+def why_it_ended(action: Action) -> str:
+    return Entry.objects.filter(action=action.pk).latest("number").detail
 
 
 def of_kind(action: Action, kind: Kind) -> Action:
@@ -141,10 +146,16 @@ def test_stand_by_with_a_failover_still_active_is_not_yet_stopped(accepted: Acti
     assert seen(accepted, "STAND_BY", after=2, failover=False).state == State.SUCCEEDED
 
 
+def test_a_failover_that_is_no_longer_active_is_not_yet_a_server_at_rest(accepted: Action) -> None:
+    of_kind(accepted, Kind.STOP)
+    assert seen(accepted, "STOPPING_FAILOVER", failover=False).state == State.ACCEPTED
+
+
 def test_our_task_seen_and_gone_without_the_wanted_state_is_failure(accepted: Action) -> None:
     seen(accepted, "STARTING_FAILOVER_TEST", task=accepted.task_uuid)
     assert seen(accepted, "STAND_BY", after=2, failover=False).state == State.FAILED
     assert "STAND_BY" in accepted.error
+    assert (accepted.finished_at is not None, why_it_ended(accepted)) == (True, accepted.error)
 
 
 def test_a_server_still_on_its_way_has_not_failed(accepted: Action) -> None:
@@ -202,6 +213,17 @@ def test_what_a_read_saw_is_kept_with_its_time(accepted: Action) -> None:
     }
 
 
+def test_of_two_who_read_at_once_one_keeps_what_was_seen_and_neither_once_it_is_over(accepted: Action) -> None:
+    read = reading.server(msgspec.json.encode({"uuid": accepted.server_uuid, "status": "POWERING_ON"}))
+    now, other = timezone.now(), Action.objects.get()
+    for one in (accepted, other):
+        following._keep(one, read, now)
+    assert [kept["status"] for kept in Action.objects.get().evidence] == ["STAND_BY", "POWERING_ON"]
+    Action.objects.update(state=State.FAILED)
+    following._keep(other, msgspec.structs.replace(read, status=None), now)
+    assert [kept["status"] for kept in Action.objects.get().evidence] == ["STAND_BY", "POWERING_ON"]
+
+
 def test_a_task_that_was_never_seen_is_no_failure(accepted: Action) -> None:
     assert seen(accepted, "STAND_BY", failover=False).state == State.ACCEPTED
 
@@ -215,6 +237,15 @@ def test_ten_silent_minutes_after_the_last_sign_are_unknown(accepted: Action) ->
     following.sweep(accepted.answered_at + timedelta(minutes=15, seconds=1))
     accepted.refresh_from_db()
     assert accepted.state == State.UNKNOWN
+
+
+def test_a_server_is_read_closely_while_an_action_on_it_may_be_moving(accepted: Action) -> None:
+    for state in State:
+        Action.objects.update(state=state)
+        moving = state in (State.REQUESTED, State.SENDING, State.ACCEPTED)
+        assert following.watched(accepted.tenant_id) == ({accepted.server_uuid} if moving else set())
+    Action.objects.update(state=State.ACCEPTED)
+    assert following.watched(accepted.tenant_id + 1) == set()
 
 
 def a_process_that_ended() -> str:
@@ -240,6 +271,7 @@ def test_what_a_process_that_is_gone_left_behind_is_settled_at_once(
     after = Action.objects.get()
     assert after.state == (ends or was)
     assert not ends or "process ended" in after.error
+    assert not ends or why_it_ended(after) == after.error
 
 
 def test_in_doubt_whether_a_sender_is_gone_time_alone_settles(accepted: Action) -> None:

@@ -46,6 +46,19 @@ def unchangeable(table: str) -> Iterator[None]:
         cursor.execute("DROP TRIGGER no")
 
 
+@contextmanager
+def broken_at_the_commit() -> Iterator[None]:
+    """The database takes every change of an action, and then none of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE nobody (id PRIMARY KEY)")
+        cursor.execute("CREATE TABLE child (of REFERENCES nobody (id) DEFERRABLE INITIALLY DEFERRED)")
+        cursor.execute("CREATE TRIGGER no AFTER UPDATE ON failover_action BEGIN INSERT INTO child VALUES (1); END")
+    yield
+    with connection.cursor() as cursor:
+        for what in ("TRIGGER no", "TABLE child", "TABLE nobody"):
+            cursor.execute(f"DROP {what}")
+
+
 @pytest.mark.parametrize(
     ("sent", "state", "error", "detail"),
     [
@@ -147,6 +160,20 @@ def test_an_outcome_that_cannot_be_written_is_in_the_log_and_the_row_stays_as_it
     (line,) = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
     assert line.startswith(f"What came of action {action.pk} could not be written (IntegrityError): {what}")
     assert cast.credential.refused_what, "an outcome that is not on record says nothing of the credential"
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_the_database_did_not_take_in_the_end_is_not_what_the_action_tells(
+    cast: Cast, readable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = cast.action(state=State.SENDING)
+    with broken_at_the_commit(), monkeypatch.context() as patch:
+        if not readable:
+            patch.setitem(connection.settings_dict, "NAME", "/nowhere/at/all")  # once the connection is closed
+        outcomes.settle(action, TAKEN, a_server())
+        connection.close()
+    assert (action.state, Action.objects.get().state) == (State.SENDING, State.SENDING)
+    assert action.answered_at is None or not readable
 
 
 def test_a_403_is_said_with_what_is_lacking_and_noted_with_the_credential(cast: Cast) -> None:
