@@ -30,8 +30,8 @@ from drdash.failover.ours import live_actions, open_action, own_state
 from drdash.failover.reasons import Mark, Reason, own
 from drdash.failover.record import create
 from drdash.failover.sighting import Sighting, differences, seal, sight_of
-from drdash.failover.standing import Standing, forbidden, standing
-from drdash.failover.wish import Invalid, KeyReused, TooMany, Wish, check, digest, names_it
+from drdash.failover.standing import Standing, forbidden, refused_often, standing
+from drdash.failover.wish import Invalid, KeyReused, TooMany, TooOften, Wish, check, digest, names_it
 from drdash.tenants.models import Tenant
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "KeyReused",
     "Preview",
     "TooMany",
+    "TooOften",
     "Unwritable",
     "Wish",
     "live_actions",
@@ -122,6 +123,8 @@ def request(
     never, content = forbidden(wish, standing(user, tenant)), digest(tenant, server, wish)
     if earlier := _earlier(user, wish, content):
         return earlier, False
+    if never and refused_often(user, timezone.now()):
+        raise TooOften(sentences.TOO_OFTEN)
     if not never and names_it(wish.kind, server) and wish.confirm.strip() != server.name.strip():
         raise Invalid(sentences.NAME_IT % {"server": server.name})
     if not _slots.acquire(blocking=False):

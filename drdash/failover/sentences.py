@@ -9,6 +9,7 @@ UNWRITABLE = english(
 ONLY_LOOKS = english("Your role may look, not act, so the cloud was not asked.")
 TOO_MANY_LOOKS = english("Too many are being looked at just now: try again in a moment.")
 TOO_MANY = english("Too many actions are under way at once. Nothing was sent: try again in a moment.")
+TOO_OFTEN = english("You may not do this, and asked too often: nothing more is written down. Ask again in a minute.")
 NAME_IT = english('Type the server\'s name, "%(server)s", to confirm: this is production.')
 SLOW_READ = english("The cloud took over %(seconds)s s to tell the current state.")
 SLOW_CONNECTION = english("The cloud took over %(seconds)s s to be reached after its state was read.")

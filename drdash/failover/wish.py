@@ -29,6 +29,10 @@ class TooMany(Exception):
     """As many actions as this process takes are under way; nothing was recorded or sent. Try again."""
 
 
+class TooOften(TooMany):
+    """The person asked again and again for what they may not do at all; nothing was recorded or sent."""
+
+
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What one person asks for. ``recovery_point`` None: the latest. ``acknowledge``: codes that were nodded to.
     ``confirm``: the server's name as typed, for production. ``key``: the same for a repeat of the same wish; from a

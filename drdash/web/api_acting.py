@@ -12,7 +12,7 @@ from rest_framework.reverse import reverse
 
 from drdash.cloud.records import RecoveryPoint
 from drdash.failover import actions, models
-from drdash.failover.actions import Invalid, KeyReused, TooMany, Wish
+from drdash.failover.actions import Invalid, KeyReused, TooMany, TooOften, Wish
 from drdash.failover.models import State
 from drdash.failover.reasons import Mark, Remedy, own
 from drdash.failover.sighting import Sighting, sight_of
@@ -53,6 +53,7 @@ class ServerActions(ApiView):
             409: OpenApiResponse(Refusal, "Something stands against it; nothing was sent."),
             413: OpenApiResponse(Problem, "The body is too large."),
             415: OpenApiResponse(Problem, "The body is not JSON."),
+            429: OpenApiResponse(Problem, "You asked too often for what you may not do."),
             503: OpenApiResponse(Problem, "Too much at once, or what was last seen is not at hand; nothing was sent."),
             **NO_SUCH,
         },
@@ -79,6 +80,8 @@ class ServerActions(ApiView):
             raise ParseError(str(problem)) from problem
         except KeyReused as problem:
             return Response(Refusal(str(problem)), status=409)
+        except TooOften as problem:
+            return Response(Problem(str(problem)), status=429, headers={"Retry-After": "60"})
         except TooMany as problem:
             return Response(Problem(str(problem)), status=503, headers={"Retry-After": "1"})
         if created and action.state == State.REFUSED and action.status is None:

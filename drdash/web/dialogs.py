@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from drdash.english import english
 from drdash.failover import actions, approvals, sighting
-from drdash.failover.actions import Invalid, KeyReused, TooMany
+from drdash.failover.actions import Invalid, KeyReused, TooMany, TooOften
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.failover.sighting import Expired, Sighting
@@ -86,7 +86,8 @@ def _send(request: HttpRequest, frame: Frame, found: Found, kind: Kind) -> HttpR
     except Invalid as problem:
         return show(request, frame, found, kind, Tried(said(str(problem)), 422, typed, seen))
     except TooMany as problem:
-        return show(request, frame, found, kind, Tried(said(str(problem)), 503, typed, seen))
+        status = 429 if isinstance(problem, TooOften) else 503
+        return show(request, frame, found, kind, Tried(said(str(problem)), status, typed, seen))
     if _refused(action) and dialogcards.repairable(action):
         return show(request, frame, found, kind, Tried("", _status(action), typed, seen, action))
     shift.sent(user, found)

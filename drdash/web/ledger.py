@@ -13,10 +13,11 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_safe
 
 from drdash.audit.models import Entry
-from drdash.audit.record import write
+from drdash.audit.record import write, writing
 from drdash.failover.models import Action
 from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
@@ -29,6 +30,8 @@ from drdash.web.journal import paged
 
 COLUMNS = ("number", "at", "tenant", "username", "verb", "action", "server_uuid", "detail", "previous", "hash")
 TYPES = {"csv": sheets.TYPE, "jsonl": "application/jsonl"}
+# All of it is read for each: so often within so long is enough for anyone.
+TAKEN, MOST_TAKEN, WITHIN = "took the audit away", 10, timedelta(minutes=5)
 FURTHEST = date(9998, 12, 31)
 
 
@@ -88,7 +91,7 @@ def audit(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def export(request: HttpRequest, kind: str) -> StreamingHttpResponse:
+def export(request: HttpRequest, kind: str) -> HttpResponse | StreamingHttpResponse:
     """What the filter finds, the oldest first, as CSV or as JSON lines; that it was taken is in the audit too."""
     if kind not in TYPES:
         raise Http404
@@ -97,7 +100,11 @@ def export(request: HttpRequest, kind: str) -> StreamingHttpResponse:
     entries = asked.found(_within(request, tenants)).order_by("number")
     last = entries.values_list("number", flat=True).last() or 0
     now, by = timezone.now(), request.user if isinstance(request.user, User) else None
-    write(by=by, verb="took the audit away", at=now, detail=f"As {kind}: {asked.given() or 'all'}.")
+    with writing():
+        if Entry.objects.filter(user=by, verb=TAKEN, at__gt=now - WITHIN).count() >= MOST_TAKEN:
+            words = gettext("You took the audit away too often just now. Take it again in a few minutes.")
+            return HttpResponse(words, status=429, content_type="text/plain", headers={"Retry-After": "300"})
+        write(by=by, verb=TAKEN, at=now, detail=f"As {kind}: {asked.given() or 'all'}.")
     lines = (_csv if kind == "csv" else _jsonl)(entries.filter(number__lte=last), tenants)
     answer = StreamingHttpResponse(lines, content_type=TYPES[kind])
     answer.headers["Content-Disposition"] = f'attachment; filename="audit-{now:%Y-%m-%d}.{kind}"'

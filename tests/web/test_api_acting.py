@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.middleware.csrf import get_token
 from django.test import Client, RequestFactory
+from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
 from drdash.audit.models import Entry
@@ -182,6 +184,19 @@ def test_a_role_that_may_not_is_told_so_and_it_is_on_record(
         assert (told["action"]["state"], told["action"]["requested_by"]) == ("refused", user.username)
         assert Entry.objects.filter(action=told["action"]["id"]).count() == 2
     assert simulator.posts == []
+
+
+def test_what_a_person_may_not_do_is_written_down_so_often_and_holds_up_nothing_that_they_may(
+    simulator: Simulator, polled: Poll, server: Server, bob: User, alice: User
+) -> None:
+    program = Program(bob)
+    asked = [program.act(server.uuid, "start_failover_prod", confirm=server.name) for _ in range(21)]
+    assert [answer.status_code for answer in asked] == [403] * 20 + [429]
+    assert (asked[-1].headers["Retry-After"], Action.objects.count()) == ("60", 20)
+    assert program.act(server.uuid).json()["state"] == "accepted"
+    assert len(simulator.posts) == 1
+    Action.objects.update(requested_at=timezone.now() - timedelta(minutes=1))
+    assert program.act(server.uuid, "start_failover_prod", confirm=server.name).status_code == 403
 
 
 def test_the_guard_refuses_on_what_it_reads_anew_with_every_reason(

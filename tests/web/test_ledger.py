@@ -98,6 +98,17 @@ def test_that_it_was_taken_is_in_the_audit(root: Client) -> None:
     assert "took the audit away" in root.get("/audit/").content.decode()
 
 
+def test_whoever_takes_it_away_again_and_again_has_to_wait_and_nobody_else_has(root: Client) -> None:
+    for _ in range(10):
+        root.get("/audit/export/csv/").getvalue()
+    assert root.get("/audit/export/jsonl/").status_code == 429
+    another = Client()
+    another.force_login(User.objects.create_superuser("another"))
+    assert another.get("/audit/export/csv/").status_code == 200
+    assert Entry.objects.filter(verb="took the audit away").count() == 11
+    assert root.get("/audit/").status_code == 200
+
+
 def test_a_look_at_the_head_takes_nothing_away(root: Client) -> None:
     assert root.head("/audit/export/csv/").status_code == 405
     root.get(f"/audit/export/csv/?q={'a' * 20_000}").getvalue()
