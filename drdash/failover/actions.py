@@ -15,13 +15,14 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, Error, IntegrityError
 from django.utils import timezone
 
+from drdash import senders
 from drdash.clock import boot_seconds
 from drdash.cloud.records import Server, Site
 from drdash.estate import polling
 from drdash.estate.aside import aside
 from drdash.estate.clients import actor
 from drdash.estate.fresh import Fresh
-from drdash.failover import approvals, following, outcomes, senders, sentences
+from drdash.failover import approvals, following, outcomes, sentences
 from drdash.failover.claiming import claim, refuse
 from drdash.failover.guard import Kind, Verdict, is_production, judge
 from drdash.failover.looking import FRESH_SECONDS, look, sight_in, usable, without_token

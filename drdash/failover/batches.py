@@ -14,9 +14,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 
+from drdash import senders
 from drdash.audit.record import write, writing
 from drdash.english import english
-from drdash.failover import notices, senders, together
+from drdash.failover import notices, together
 from drdash.failover.consents import NotApproved
 from drdash.failover.models import Action, Batch, Item
 from drdash.tenants import access

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 
+from drdash import senders
 from drdash.clock import boot_seconds
 from drdash.english import english
-from drdash.failover import senders
 from drdash.failover.following import SEND_SECONDS
 from drdash.failover.models import Action, State, Verdict
 from drdash.failover.record import move

@@ -11,10 +11,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
+from drdash import senders
 from drdash.cloud.records import Server
 from drdash.cloud.words import ServerStatus
 from drdash.english import english
-from drdash.failover import origins, senders
+from drdash.failover import origins
 from drdash.failover.guard import PRODUCTION, Kind
 from drdash.failover.models import LIVE, OPEN, Action, State
 from drdash.failover.record import announce, move

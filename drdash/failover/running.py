@@ -20,12 +20,13 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.utils import timezone
 
+from drdash import senders
 from drdash.clock import boot_seconds
 from drdash.cloud.records import RecoveryPoint
 from drdash.english import english
 from drdash.estate import clients
 from drdash.estate.replica import replica
-from drdash.failover import batches, senders
+from drdash.failover import batches
 from drdash.failover.actions import Invalid, KeyReused, TooMany, Wish, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, Batch, Item, State

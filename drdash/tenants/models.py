@@ -177,7 +177,7 @@ class KeptToken(models.Model):
         max_length=100, blank=True, help_text="Whose token, by uuid; empty: the credential's own."
     )
     sealed = models.TextField(blank=True)
-    claimed_by = models.CharField(max_length=40, blank=True)
+    claimed_by = models.CharField(max_length=250, blank=True, help_text="The process (senders.py), and its claim.")
     claimed_until = models.DateTimeField(null=True)
 
     class Meta:

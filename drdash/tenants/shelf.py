@@ -11,12 +11,13 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from drdash import senders
 from drdash.cloud.account import Grant
 from drdash.cloud.oauth import Memory, ShelfAway, Token
 from drdash.tenants.models import Credential, KeptToken
 from drdash.tenants.secrets import Unopenable, seal, unseal
 
-# Longer than a renewal may take: whoever is killed in one keeps the others waiting for so long.
+# Longer than a renewal may take: whoever dies in one, and is not proven gone, keeps the others waiting for so long.
 LEASE = timedelta(seconds=30)
 
 
@@ -52,7 +53,7 @@ class DatabaseShelf:
 
     @contextmanager
     def renewing(self, tenant: str) -> Iterator[bool]:
-        claim = uuid4().hex
+        claim = f"{senders.me()} {uuid4().hex}"
         with _reachable():
             claimed = self._claimed(tenant, claim)
         try:
@@ -69,6 +70,9 @@ class DatabaseShelf:
                 KeptToken.objects.get_or_create(credential_id=self._credential, tenant=tenant)
         now = self._now()
         free = Q(claimed_until=None) | Q(claimed_until__lte=now)
+        by = self._rows(tenant).values_list("claimed_by", flat=True).first() or ""
+        if senders.gone(by.rpartition(" ")[0]):
+            free |= Q(claimed_by=by)
         return bool(self._rows(tenant).filter(free).update(claimed_by=claim, claimed_until=now + LEASE))
 
     def _release(self, tenant: str, claim: str) -> None:

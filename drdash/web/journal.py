@@ -12,8 +12,9 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
+from drdash import senders
 from drdash.english import english
-from drdash.failover import closing, senders
+from drdash.failover import closing
 from drdash.failover.models import Action, State
 from drdash.web import cards, finding, proving, rows, wording
 from drdash.web.actioncards import action_card, action_url

@@ -17,13 +17,14 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
+from drdash import senders
 from drdash.audit.models import Entry
 from drdash.clock import boot_seconds
 from drdash.cloud.records import RecoveryPoint
 from drdash.estate.models import Copy
 from drdash.estate.replica import replica
 from drdash.estate.store import store
-from drdash.failover import actions, batches, confirming, running, senders
+from drdash.failover import actions, batches, confirming, running
 from drdash.failover.batches import NotDone, Stage
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, Batch, Item, State

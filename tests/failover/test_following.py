@@ -9,11 +9,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from drdash import senders
 from drdash.audit.models import Entry
 from drdash.cloud import reading
 from drdash.cloud.records import Server
 from drdash.cloud.wire import Accepted, NeverSent, Refused, Unclear
-from drdash.failover import following, senders
+from drdash.failover import following
 from drdash.failover.actions import Wish, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State

@@ -14,11 +14,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from drdash import senders
 from drdash.clock import boot_seconds
 from drdash.cloud.records import Server
 from drdash.estate.clients import reader
 from drdash.estate.fresh import Fresh, read_fresh
-from drdash.failover import closing, following, looking, senders
+from drdash.failover import closing, following, looking
 from drdash.failover.actions import Wish
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State

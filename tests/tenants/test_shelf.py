@@ -11,6 +11,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
+from drdash import senders
 from drdash.clock import boot_seconds
 from drdash.cloud.client import Client
 from drdash.cloud.oauth import ShelfAway, Token
@@ -106,6 +107,18 @@ def test_a_renewer_that_was_killed_keeps_the_others_waiting_for_its_lease_alone(
     clock[0] += timedelta(seconds=1)
     with other.renewing("") as ours:
         assert ours
+
+
+def test_nobody_waits_for_a_renewer_that_is_proven_gone(credential: Credential) -> None:
+    with shelf_of(credential).renewing("") as ours:
+        assert ours
+        # A process of this host that has ended: no process was ever 2**22 + 1.
+        dead = senders.me().rsplit(" ", 2)[0] + " 4194305 1 claim"
+        KeptToken.objects.update(claimed_by=dead)
+        with shelf_of(credential).renewing("") as others:
+            assert others
+            with shelf_of(credential).renewing("") as third:
+                assert not third
 
 
 def test_who_comes_back_after_its_lease_does_not_end_the_claim_of_another(credential: Credential) -> None:

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from drdash.failover.senders import gone, me
+from drdash.senders import gone, me
 
 
 def another() -> subprocess.Popen[str]:
     """A process that tells its name, and lives until its input ends."""
-    told = "from drdash.failover.senders import me; print(me(), flush=True); input()"
+    told = "from drdash.senders import me; print(me(), flush=True); input()"
     return subprocess.Popen([sys.executable, "-c", told], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
