@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class House:
     """A running demo: its address, its simulated cloud (run with those options), its processes."""
 
-    def __init__(self, folder: Path, simulator: str = "") -> None:
+    def __init__(self, folder: Path, simulator: str = "", **settings: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -62,7 +62,8 @@ class House:
                 cwd=ROOT,
                 env=kept
                 | {"DRDASH_DATA_DIR": str(folder), "DRDASH_POLL_SECONDS": str(POLL_SECONDS)}
-                | {"DRDASH_LOG_LEVEL": "DEBUG"},
+                | {"DRDASH_LOG_LEVEL": "DEBUG"}
+                | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

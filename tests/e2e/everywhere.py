@@ -7,6 +7,7 @@ from typing import Any
 from django.urls import Resolver404, URLPattern, resolve
 from playwright.sync_api import Page, expect
 
+from drdash.simulator.simulation import Simulator
 from drdash.web.urls import urlpatterns
 
 LINK = re.compile(r'(?:href|action|hx-get)="(/[^"]*)"')
@@ -115,3 +116,45 @@ def start_test(page: Page, root: str, key: str) -> dict[str, Any]:
     assert made.status == 201, made.text()
     answer: dict[str, Any] = made.json()
     return answer
+
+
+def preflight(page: Page, keys: list[str], do: str = "Start tests…") -> None:
+    """The page before a batch."""
+    page.goto(re.sub(r"(//[^/]+).*", r"\1/servers/?type=RECOVERY&limit=200", page.url))
+    for key in keys:
+        page.locator(f"[id='pick-{key}']").check()
+    page.get_by_role("button", name=do).click()
+    expect(page.locator("#confirm")).to_be_visible()
+
+
+def fill(page: Page, cloud: Simulator, name: str, *, client: str, secret: str) -> None:
+    """The form that connects a cloud."""
+    page.get_by_label("The cloud's address").fill(cloud.url)
+    page.get_by_label("Client id").fill(client)
+    page.get_by_label("Client secret").fill(secret)
+    page.get_by_label("Name", exact=True).fill(name)
+
+
+def partner(page: Page, root: str, cloud: Simulator) -> str:
+    """Connect a partner's cloud: where its customers are chosen."""
+    page.goto(f"{root}/tenants/connect/?by=partner")
+    fill(page, cloud, "Quayside", client=cloud.partner_id, secret=cloud.partner_secret)
+    page.get_by_role("button", name="Check and connect").click()
+    page.wait_for_url("**/customers/")
+    return page.url.removeprefix(root)
+
+
+def two_persons(admin: Page, operator: Page, root: str, key: str) -> str:
+    """Make the operator a second admin of a tenant that takes two persons for production, who asks for a start: where
+    the first one answers."""
+    admin.goto(f"{root}/tenants/1/")
+    admin.get_by_role("link", name="Change who may").click()
+    admin.locator("select[name$=role]:has(option[selected][value=operator])").select_option("admin")
+    admin.get_by_role("button", name="Save", exact=True).click()
+    admin.goto(f"{root}/tenants/1/")
+    admin.get_by_role("button", name="Ask for two persons").click()
+    operator.goto(f"{root}/servers/{key}/actions/start_failover_prod/")
+    operator.locator("[name=why]").fill("The building is to be rewired tonight.")
+    operator.get_by_role("button", name="Ask for approval").click()
+    operator.wait_for_url("**/approvals/*/")
+    return operator.url.removeprefix(root)

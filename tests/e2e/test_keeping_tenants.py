@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
 from tests.e2e.conftest import Person, SignIn
+from tests.e2e.everywhere import fill
 
 CONNECT = "/tenants/connect/"
 
@@ -18,13 +19,6 @@ def elsewhere() -> Iterator[Simulator]:
     """Another cloud: a partner with three customers, each with its own API clients."""
     with running("partner", customers=3) as simulator:
         yield simulator
-
-
-def fill(page: Page, cloud: Simulator, name: str, *, client: str, secret: str) -> None:
-    page.get_by_label("The cloud's address").fill(cloud.url)
-    page.get_by_label("Client id").fill(client)
-    page.get_by_label("Client secret").fill(secret)
-    page.get_by_label("Name", exact=True).fill(name)
 
 
 def take_off(admin: Person, name: str) -> None:
