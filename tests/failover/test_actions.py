@@ -15,6 +15,8 @@ from django.utils import timezone
 from drdash.audit.models import Entry
 from drdash.cloud.records import RecoveryPoint, Server
 from drdash.cloud.words import ServerStatus
+from drdash.estate import aside
+from drdash.estate.plans import plans
 from drdash.estate.store import store
 from drdash.failover import following
 from drdash.failover.actions import Invalid, KeyReused, Wish, open_action, preview, request
@@ -86,6 +88,16 @@ def test_the_row_is_committed_before_the_post_arrives(
         assert (action.state, Entry.objects.filter(action=action.pk).count()) == (State.SENDING, 2)
         simulator.release()
         clicked.result()
+
+
+@pytest.mark.parametrize("kind", [Kind.START_TEST, Kind.STOP])
+def test_what_was_sent_has_the_tenant_read_at_once_and_what_was_not_sent_has_not(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server, kind: Kind
+) -> None:
+    plans().hurried(tenant.pk)
+    request(user=bob, tenant=tenant, server=server, wish=wish(kind))  # at rest: there is nothing to stop
+    aside.settle()
+    assert plans().hurried(tenant.pk) is (kind is Kind.START_TEST)
 
 
 def test_a_double_click_posts_once(simulator: Simulator, tenant: Tenant, bob: User, server: Server) -> None:
@@ -201,10 +213,10 @@ def test_a_cloud_that_is_not_there_gets_nothing_and_the_row_says_so(
 def test_the_click_is_decided_on_a_fresh_read_not_on_the_page(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server
 ) -> None:
-    simulator.force_server(server.uuid, issues=["NotAllowed"])
+    simulator.force_server(server.uuid, issues=["NotAllowed", ["VPNS2SConnectionFailure", "WARNING", None]])
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
     assert (action.state, simulator.posts) == (State.REFUSED, [])
-    assert "NotAllowed" in codes(action)
+    assert codes(action) == {"NotAllowed", "VPNS2SConnectionFailure"}, "nobody has to nod to what does not go anyway"
 
 
 def test_what_needs_a_nod_is_refused_without_it_and_goes_with_it(

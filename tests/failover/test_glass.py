@@ -50,8 +50,10 @@ def test_an_admin_goes_over_what_is_not_known_and_it_is_marked_for_ever(
 
 
 def test_without_the_glass_it_stays_shut(simulator: Simulator, tenant: Tenant, alice: User, in_doubt: Server) -> None:
-    action, _ = request(user=alice, tenant=tenant, server=in_doubt, wish=wish(in_doubt, acknowledge=NODDED, glass=""))
-    assert (action.state, codes(action), simulator.posts) == (State.REFUSED, {"ReadinessUnknown"}, [])
+    for nodded in (NODDED, frozenset[str]()):
+        asked = wish(in_doubt, acknowledge=nodded, glass="")
+        action, _ = request(user=alice, tenant=tenant, server=in_doubt, wish=asked)
+        assert (action.state, codes(action), simulator.posts) == (State.REFUSED, {"ReadinessUnknown"}, [])
 
 
 def test_each_thing_that_it_goes_over_has_to_be_acknowledged(

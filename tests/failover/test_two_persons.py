@@ -85,6 +85,7 @@ def test_it_is_for_that_recovery_point_and_that_person(
     other_point = start(alice, tenant, server, approval=approved.pk, recovery_point=POINT)
     other_person = start(erin, tenant, server, approval=approved.pk)
     assert codes(other_point) == codes(other_person) == {"NeedsApproval"}
+    assert "The approval is for something else" in other_point.error
     assert simulator.posts == []
 
 
@@ -97,6 +98,16 @@ def test_it_is_void_when_the_cloud_shows_something_else(
     approved.refresh_from_db()
     assert (action.state, approved.state, simulator.posts) == (State.REFUSED, Consent.VOID, [])
     assert "NeedsApproval" in codes(action)
+
+
+def test_it_still_holds_when_the_cloud_could_not_be_read(
+    simulator: Simulator, tenant: Tenant, alice: User, server: Server, approved: Approval
+) -> None:
+    Approval.objects.update(seen={**approved.seen, "issues": [["VPNS2SConnectionFailure", "WARNING", "site"]]})
+    simulator.fail("500", method="GET", times=None)
+    action = start(alice, tenant, server, approval=approved.pk)
+    approved.refresh_from_db()
+    assert (action.state, codes(action), approved.state) == (State.REFUSED, {"ReadFailed"}, Consent.GIVEN)
 
 
 def test_an_approver_who_lost_the_role_after_the_read_takes_the_word_along(
