@@ -1,11 +1,11 @@
 """What the pages of batches show of one, to one reader: only what is within their reach, and no count of the rest."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import Http404
 from django.urls import reverse
 
@@ -105,14 +105,45 @@ def batch_card(batch: Batch, items: Iterable[Item], *, user: int, whole: bool, n
     actions must be loaded."""
     stages = {item: batches.stage_of(item, batch, now) for item in items}
     cards = tuple(_item(item, stage, number) for number, (item, stage) in enumerate(stages.items(), 1))
-    counted = Counter(stages.values())
+    looks = Counter(card.look for card in cards)
+    head = _head(batch, Counter(stages.values()), user=user, whole=whole)
+    return msgspec.structs.replace(head, items=cards, summary=tuple(looks.most_common()))
+
+
+def batch_heads(listed: Sequence[Batch], reach: Reach, *, user: int, now: datetime) -> list[BatchCard]:
+    """The cards of many batches without their items, which the database counts."""
+    theirs = Q(tenant__in=list(reach.tenants))
+    left = theirs & Q(action=None, skipped="")
+    counts = (
+        Item.objects.filter(batch__in=[batch.pk for batch in listed])
+        .order_by()
+        .values("batch")
+        .annotate(
+            all=Count("pk"),
+            theirs=Count("pk", filter=theirs),
+            sent=Count("pk", filter=theirs & ~Q(action=None)),
+            taken=Count("pk", filter=left & ~Q(taken_at=None)),
+            waiting=Count("pk", filter=left & Q(taken_at=None)),
+        )
+    )
+    of = {one["batch"]: one for one in counts}
+    found = []
+    for batch in listed:
+        one = of[batch.pk]
+        counted = Counter({Stage.SENT: one["sent"]})
+        counted[Stage.LEFT_OUT] = one["theirs"] - one["sent"] - one["taken"] - one["waiting"]
+        counted[batches.stage_of(Item(taken_at=now), batch, now)] += one["taken"]
+        counted[batches.stage_of(Item(), batch, now)] += one["waiting"]
+        found.append(_head(batch, counted, user=user, whole=one["all"] == one["theirs"]))
+    return found
+
+
+def _head(batch: Batch, counted: Counter[Stage], *, user: int, whole: bool) -> BatchCard:
     left, in_flight = counted[Stage.WAITS], counted[Stage.IN_FLIGHT]
     own = batch.user_id == user
     # Whoever sees a part of it sees no more of its state than that part has.
     over = not left and not in_flight and not (own and whole)
     state = Batch.State.DONE if over and batch.state != Batch.State.STOPPED else batch.state
-    looks = Counter(card.look for card in cards)
-    going = len(cards) - counted[Stage.LEFT_OUT]
     return BatchCard(
         id=batch.pk,
         url=batch_url(batch),
@@ -127,9 +158,9 @@ def batch_card(batch: Batch, items: Iterable[Item], *, user: int, whole: bool, n
         in_flight=in_flight,
         never=counted[Stage.NEVER],
         tried=counted[Stage.SENT],
-        going=going,
-        summary=tuple(looks.most_common()),
-        items=cards,
+        going=counted.total() - counted[Stage.LEFT_OUT],
+        summary=(),
+        items=(),
         own=own,
         runs=bool(in_flight) or state == Batch.State.RUNNING,
         pauses=own and state == Batch.State.RUNNING,

@@ -18,7 +18,7 @@ from drdash.failover.consents import alive
 from drdash.failover.models import Batch, Consent, Item
 from drdash.tenants.access import Reach
 from drdash.web import preflights, proving
-from drdash.web.batchcards import BatchCard, batch_card, batch_or_404, within
+from drdash.web.batchcards import BatchCard, batch_card, batch_heads, batch_or_404, within
 from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
 from drdash.web.journal import paged
 from drdash.web.said import said
@@ -33,7 +33,8 @@ def batches(request: HttpRequest) -> HttpResponse:
         return preflights.confirm(request)
     frame = frame_of(request)
     context = paged(request, within(frame.reach), reverse("batches"), {})
-    context["cards"] = [_card(request, frame.reach, batch) for batch in context["shown"]]
+    listed, user = list(context["shown"]), user_of(request).pk
+    context["cards"] = batch_heads(listed, frame.reach, user=user, now=timezone.now())
     return page(request, "batches/page.html", context, frame=frame)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from drdash.audit.models import Entry
@@ -21,8 +23,10 @@ from drdash.failover.preflight import preflight
 from drdash.simulator.server import running as simulated
 from drdash.simulator.simulation import Simulator
 from drdash.tasks import one_pass
+from drdash.tenants import access
 from drdash.tenants import connect as connecting
 from drdash.tenants.models import Membership, Tenant
+from drdash.web.batchcards import batch_card, batch_heads, within
 from tests.failover.test_batches import DEAD, confirmed, planned, posted, run
 from tests.failover.test_preflight import named
 from tests.web.test_points import have, hours_ago
@@ -350,6 +354,28 @@ def test_a_running_batch_is_asked_for_again_and_one_that_is_over_is_not(tenant: 
     stop(batch)
     assert "every 2s" not in person.open(path)
     assert "Look again at the 2 that were not carried out" in text(person.open(path))
+
+
+def test_the_list_counts_in_the_database_what_each_batchs_page_counts(tenant: Tenant, bob: User, victor: User) -> None:
+    done, waits = (confirmed(bob, planned(bob, tenant, *FIVE[:3], "ams-file-01")) for _ in range(2))
+    run(done)
+    taken = confirmed(bob, planned(bob, tenant, *FIVE[3:]))
+    stop(taken)
+    live = confirmed(bob, planned(bob, tenant, *FIVE[3:]))
+    runner = running.name()
+    domain.go_on(live, by=bob, runner=runner, now=timezone.now())
+    domain.take(live, runner=runner, now=timezone.now())
+    of_all, now = list(within(access.reach(victor)).order_by("pk")), timezone.now()
+    with CaptureQueriesContext(connection) as asked:
+        heads = batch_heads(of_all, access.reach(victor), user=victor.pk, now=now)
+    assert len(asked) <= 3
+    for batch, head in zip(of_all, heads, strict=True):
+        items = batch.items.select_related("tenant", "action")
+        card = batch_card(batch, items, user=victor.pk, whole=True, now=now)
+        assert msgspec.structs.replace(card, items=(), summary=()) == head
+    assert [head.tried for head in heads] == [3, 0, 0, 0]
+    assert [head.in_flight for head in heads] == [0, 0, 0, 1]
+    assert waits.pk in {head.id for head in heads}
 
 
 def test_what_another_action_went_over_is_not_called_closed_by_a_person(tenant: Tenant, bob: User) -> None:
