@@ -86,7 +86,9 @@ def site(item: bytes | msgspec.Raw) -> Site:
 
 def _item(item: bytes | msgspec.Raw) -> dict[str, Any]:
     try:
-        value = _without_backup_uri(msgspec.json.decode(item))
+        value = msgspec.json.decode(item)
+        if not _harmless(bytes(item)):
+            value = _without_backup_uri(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(english("an item is not JSON")) from error
     except RecursionError:
@@ -94,6 +96,12 @@ def _item(item: bytes | msgspec.Raw) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Malformed(english("an item is not an object"))
     return value
+
+
+def _harmless(item: bytes) -> bool:
+    """Whether it surely has no ``backup_uri``, however that is spelled, and is not too deep: few need a closer look."""
+    spelled_out = item.isascii() and b"\\" not in item
+    return spelled_out and b"backup_uri" not in item.lower() and item.count(b"{") + item.count(b"[") <= DEEPEST
 
 
 def _without_backup_uri(value: Any, depth: int = 0) -> Any:

@@ -227,6 +227,14 @@ def test_backup_uri_goes_no_further_at_any_depth() -> None:
     assert json.loads(kept.json)["more"] == [{"deep": {}}]
 
 
+@pytest.mark.parametrize(
+    "name", ["backup_uri", "BACKUP_URI", "b\\u0061ckup_uri", "bac\\u212aup_uri", "bac\u212aup_uri"]
+)
+def test_backup_uri_goes_no_further_however_it_is_spelled(name: str) -> None:
+    plain = json.dumps(PRIMARY).encode()  # it has none
+    assert reading.server(plain[:-1] + f', "{name}": "avfs:/canary"}}'.encode()) == reading.server(plain)
+
+
 def test_unknown_fields_stay_in_the_json_whose_keys_are_sorted() -> None:
     kept = server(zebra=1, aardvark={"b": 1, "a": 2}).json
 
