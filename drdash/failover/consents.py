@@ -139,9 +139,9 @@ def changes(approval: Approval, now: Sighting) -> list[str]:
     if (before.tenant, before.server, before.kind) != (now.tenant, now.server, now.kind):
         found.append(english("it is another server or action"))
     if issues := now.issues - before.issues:
-        found.append(english("new: %(issues)s", issues=", ".join(issue_words(issues))))
+        found.append(WAS["new"] % {"issues": ", ".join(issue_words(issues))})
     if issues := before.issues - now.issues:
-        found.append(english("gone: %(issues)s", issues=", ".join(issue_words(issues))))
+        found.append(WAS["gone"] % {"issues": ", ".join(issue_words(issues))})
     return found
 
 

@@ -49,7 +49,7 @@ def meaning(answer: Accepted | Refused | Unclear | NeverSent, fresh: Server | No
         case Accepted():
             return State.ACCEPTED, ""
         case NeverSent():
-            return State.NOT_SENT, english("It was not sent: %(sentence)s", sentence=answer.sentence)
+            return State.NOT_SENT, english("It was not sent: %(why)s", why=answer.sentence)
         case Unclear():
             return State.UNKNOWN, english(
                 "Nobody can say whether the cloud took it: %(sentence)s", sentence=answer.sentence

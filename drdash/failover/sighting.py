@@ -20,6 +20,8 @@ WAS = {
     "server": english("the server was %(was)s, and is %(now)s now"),
     "site": english("its site was %(was)s, and is %(now)s now"),
     "status": english("its status was %(was)s, and is %(now)s now"),
+    "new": english("new issues: %(issues)s"),
+    "gone": english("issues gone: %(issues)s"),
     "role": english("your role was %(was)s, and is %(now)s now"),
 }
 
@@ -80,7 +82,7 @@ def differences(before: Sighting, now: Sighting) -> list[str]:
     known = before.issues | {(code, Severity.WARNING, link) for code, _, link in before.issues}
     new = sorted({code or english("an unnamed issue") for code, _, _ in now.issues - known})
     if new:
-        found.append(f"new: {', '.join(new)}")
+        found.append(WAS["new"] % {"issues": ", ".join(new)})
     return found
 
 

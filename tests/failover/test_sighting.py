@@ -41,9 +41,9 @@ def test_what_changed_is_told_in_words() -> None:
     assert now(name="ams-web-02") == ["the server was ams-web-01, and is ams-web-02 now"]
     assert now(role=Role.OPERATOR) == ["your role was admin, and is operator now"]
     assert now(issues=frozenset({("Quota", Severity.ERROR, "DR_B"), ("", Severity.ERROR, "")})) == [
-        "new: Quota, an unnamed issue"
+        "new issues: Quota, an unnamed issue"
     ]
-    assert now(issues=frozenset({("Quota", "CRITICAL", "DR_A")})) == ["new: Quota"]
+    assert now(issues=frozenset({("Quota", "CRITICAL", "DR_A")})) == ["new issues: Quota"]
 
 
 @pytest.mark.parametrize("other", [{"tenant": 3}, {"server": "t"}, {"site": "elsewhere"}])

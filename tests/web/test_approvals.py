@@ -166,7 +166,7 @@ def test_what_changed_is_shown_and_cannot_be_approved(
     assert "Approve:" not in page
     answer = client.post(at(approval, "give"))
     assert answer.status_code == 409
-    assert "new: VPNIPSecNotConfigured (warning)" in answer.content.decode()
+    assert "new issues: VPNIPSecNotConfigured (warning)" in answer.content.decode()
     assert state(approval) == Consent.VOID
 
 
