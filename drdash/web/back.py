@@ -23,7 +23,9 @@ def way_back(request: HttpRequest) -> str:
 
 def back(request: HttpRequest) -> dict[str, object]:
     """For every template: where to come back to from a choice that is made on this page."""
-    return {"return_to": _first(request, request.get_full_path(), request.headers.get("Referer", ""))}
+    # What a query wants to lead on to is for the sign-in alone to judge.
+    here = request.path if "next" in request.GET else request.get_full_path()
+    return {"return_to": _first(request, here, request.headers.get("Referer", ""))}
 
 
 def _first(request: HttpRequest, *places: str) -> str:

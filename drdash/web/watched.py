@@ -105,7 +105,8 @@ def _blocked(one: Found, tenant: str, ours: Action | None) -> Line:
     """A recovery server that allows no action, with ours that is not over, or the first of its issues or its site's."""
     server, site = one.server, one.site
     if ours is not None:
-        text = f"{action_name(ours.kind, production=ours.production)}: {look_of(wording.STATE, ours.state).word}"
+        name, state = action_name(ours.kind, production=ours.production), look_of(wording.STATE, ours.state).word
+        text = phrase("%(action)s: %(state)s", action=name, state=state)
     elif server.issues:
         text = server.issues[0].message or server.issues[0].code
     elif site is None:

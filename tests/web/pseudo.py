@@ -10,7 +10,7 @@ from django.utils.translation import trans_real
 OPENS, CLOSES = "⟦", "⟧"
 SAYS = {"title", "aria-label", "aria-description", "placeholder", "alt", "data-label", "label"}
 SAYS |= {f"data-{name}" for name in ("lost", "back", "stale", "current", "copied", "uncopied")}
-QUOTES = {"code", "pre", "time", "script", "style", "textarea"}  # what somebody else said, and moments
+QUOTES = {"code", "pre", "time", "kbd", "script", "style", "textarea"}  # what somebody else said, and moments
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 ALONE = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
@@ -105,11 +105,11 @@ def outside(text: str) -> str:
 class Data:
     """Names, codes and words of others: what is never translated."""
 
-    def __init__(self, known: Iterable[str]) -> None:
-        self._whole = {one.strip() for one in known}
+    def __init__(self, known: Iterable[str], names: Iterable[str]) -> None:
+        self._whole = {one.strip() for one in (*known, *names)}
         # A plain word of a sentence may be a code somewhere.
-        names = (one for one in self._whole if len(one) > 2 and not (one.isalpha() and one.islower()))
-        longest = sorted(names, key=len, reverse=True)
+        within = {one for one in self._whole if len(one) > 2 and not (one.isalpha() and one.islower())}
+        longest = sorted({*within, *names}, key=len, reverse=True)
         self._within = re.compile("|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in longest))
 
     def rest(self, text: str) -> str:
