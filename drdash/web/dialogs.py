@@ -148,7 +148,7 @@ def _beside(request: HttpRequest, found: Found) -> str:
     shown = request.headers.get("X-Shows", "").split()
     topics = [topic for topic in dialogcards.topics(tenant, found.key) if topic in shown]
     drawn = [rows.render(topic, tenant=tenant, role=role) for topic in topics]
-    parts = [one.replace(" ", ' hx-swap-oob="true" ', 1) for one in drawn if one]
+    parts = [one.replace(" ", ' hx-swap-oob="quick" ', 1) for one in drawn if one]
     return "".join(f"<template>{one}</template>" for one in parts)
 
 

@@ -127,7 +127,7 @@ def _followed(request: HttpRequest, frame: Frame, wanted: Wanted, found: list[Fo
     elif was is not None and not was.rows and not found:
         return HttpResponse(status=204)
     response = unkept(render(request, "servers/_results.html", _results(frame, wanted, found)))
-    response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#results", "outerHTML"
+    response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#results", "quick"
     return response
 
 
@@ -160,7 +160,7 @@ def _leaves(row: str) -> str:
 
 
 def _swapped(row: str) -> str:
-    return row.replace("<tr ", '<tr hx-swap-oob="true" ', 1)
+    return row.replace("<tr ", '<tr hx-swap-oob="quick" ', 1)
 
 
 def row_id(key: Key) -> str:

@@ -6,7 +6,7 @@ const on = (names, listener) => names.split(" ").forEach((name) => document.addE
 const told = $("said").dataset;
 
 function say(words, name) {
-  $("said").textContent = words.replace("NAME", name);
+	$("said").textContent = words.replace("NAME", name);
 }
 
 // ---- time: the server's, in the viewer's zone
@@ -14,50 +14,50 @@ let offset = page.dataset.now - Date.now();
 const now = () => Date.now() + offset;
 const tongue = navigator.languages.find((one) => one.startsWith(page.lang)) || page.lang;
 const exact = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium" });
-const relative = new Intl.RelativeTimeFormat(tongue, { style: "short", numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat(tongue, { numeric: "auto" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 document.cookie = `drdash_zone=${exact.resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
 
 function away(at) {
-  const s = Math.round((at - now()) / 1000);
-  const [unit, size] = UNITS.find(([, size]) => Math.abs(s) >= size * 1.5 || size === 1);
-  return relative.format(Math.round(s / size), unit);
+	const s = Math.round((at - now()) / 1000);
+	const [unit, size] = UNITS.find(([, size]) => Math.abs(s) >= size * 1.5 || size === 1);
+	return relative.format(Math.round(s / size), unit);
 }
 
 function show(time) {
-  const at = Date.parse(time.dateTime);
-  const how = time.dataset.show;
-  let text = how === "age" ? away(at) : exact.format(at);
-  if (how === "until" && at > now()) text += ` (${away(at)})`;
-  if (time.textContent === text) return;
-  time.textContent = text;
-  time.title = `${exact.format(at)} (${time.dateTime})`;
+	const at = Date.parse(time.dateTime);
+	const how = time.dataset.show;
+	let text = how === "age" ? away(at) : exact.format(at);
+	if (how === "until" && at > now()) text += ` (${away(at)})`;
+	if (time.textContent === text) return;
+	time.textContent = text;
+	time.title = `${exact.format(at)} (${time.dateTime})`;
 }
 
 let drawn;
 function tick() {
-  times(body);
-  mark();
-  if (document.hidden) return;
-  if (!bar.hidden && Date.now() - last > page.dataset.poll * 1000) refresh(true);
-  if (held && !inHand()) {
-    held = false;
-    refresh();
-  }
+	times(body);
+	mark();
+	if (document.hidden) return;
+	if (!bar.hidden && Date.now() - last > page.dataset.poll * 1000) refresh(true);
+	if (held && !inHand()) {
+		held = false;
+		refresh();
+	}
 }
 
 const times = (part) => all("time[data-show]", part).forEach(show);
 
 const stale = {};
 function mark() {
-  drawn = 0;
-  document.title = ($("free") ? "● " : "") + document.title.replace("● ", "");
-  for (const { dataset: { tenant, name, asOf, staleAfter } } of all("[data-stale-after]")) {
-    const late = !(now() - Date.parse(asOf) <= staleAfter * 1000);
-    if (stale[tenant] === !late) say(late ? told.stale : told.current, name);
-    stale[tenant] = late;
-  }
-  for (const one of all("[data-tenant]")) one.classList.toggle("is-stale", stale[one.dataset.tenant] !== false);
+	drawn = 0;
+	document.title = ($("free") ? "● " : "") + document.title.replace("● ", "");
+	for (const { dataset: { tenant, name, asOf, staleAfter } } of all("[data-stale-after]")) {
+		const late = !(now() - Date.parse(asOf) <= staleAfter * 1000);
+		if (stale[tenant] === !late) say(late ? told.stale : told.current, name);
+		stale[tenant] = late;
+	}
+	for (const one of all("[data-tenant]")) one.classList.toggle("is-stale", stale[one.dataset.tenant] !== false);
 }
 
 // ---- the stream: it survives its connections
@@ -66,97 +66,97 @@ const names = new Set();
 let source, url, timer, worry, pause = 1000;
 
 class Stream extends EventTarget {
-  addEventListener(name, listener) {
-    super.addEventListener(name, listener);
-    names.add(name);
-    source?.addEventListener(name, hear);
-  }
-  close() {
-    source?.close();
-    clearTimeout(timer);
-    worry = clearTimeout(worry);
-  }
+	addEventListener(name, listener) {
+		super.addEventListener(name, listener);
+		names.add(name);
+		source?.addEventListener(name, hear);
+	}
+	close() {
+		source?.close();
+		clearTimeout(timer);
+		worry = clearTimeout(worry);
+	}
 }
 const stream = new Stream();
 Object.entries({
-  beat: ({ data }) => (offset = data * 1000 - Date.now()),
-  "estate-changed": () => refresh(),
-  resync: () => refresh(true),
-  "rights-changed": () => location.reload(),
+	beat: ({ data }) => (offset = data * 1000 - Date.now()),
+	"estate-changed": () => refresh(),
+	resync: () => refresh(true),
+	"rights-changed": () => location.reload(),
 }).forEach((one) => stream.addEventListener(...one));
 
 function hear({ type, data, lastEventId }) {
-  if (lastEventId) url = url.replace(/after=.*/, "after=" + lastEventId);
-  listen();
-  pause = 1000;
-  worry = clearTimeout(worry);
-  if (!bar.hidden) say(told.back);
-  bar.hidden = true;
-  stream.dispatchEvent(new MessageEvent(type, { data }));
+	if (lastEventId) url = url.replace(/after=.*/, "after=" + lastEventId);
+	listen();
+	pause = 1000;
+	worry = clearTimeout(worry);
+	lose(false);
+	stream.dispatchEvent(new MessageEvent(type, { data }));
+}
+
+function lose(lost) {
+	if (bar.hidden === lost) say(lost ? told.lost : told.back);
+	bar.hidden = !lost;
 }
 
 function open() {
-  source?.close();
-  listen();
-  source = new EventSource(url);
-  for (const name of names) source.addEventListener(name, hear);
-  source.onerror = reopen;
+	source?.close();
+	listen();
+	source = new EventSource(url);
+	for (const name of names) source.addEventListener(name, hear);
+	source.onerror = reopen;
 }
 
-// A stream ends every few minutes and comes again: that is no loss.
+// A stream that ends and comes again is no loss.
 function reopen() {
-  source?.close();
-  worry ||= setTimeout(() => {
-    if (bar.hidden) say(told.lost);
-    bar.hidden = false;
-  }, 4000);
-  wait(pause * (1 + Math.random()), open);
-  pause = Math.min(pause * 2, 10000);
+	source?.close();
+	worry ||= setTimeout(lose, 4000, true);
+	wait(pause * (1 + Math.random()), open);
+	pause = Math.min(pause * 2, 10000);
 }
 
-const listen = () => wait(20000, reopen); // the server sends something every 15 s
+const listen = () => wait(20000, reopen); // it says something every 15 s
 function wait(ms, then) {
-  clearTimeout(timer);
-  timer = setTimeout(then, ms);
+	clearTimeout(timer);
+	timer = setTimeout(then, ms);
 }
 
 htmx.createEventSource = (address) => {
-  url = address;
-  // A hidden page waits until someone looks.
-  if (!document.hidden) open();
-  return stream;
+	url = address;
+	if (!document.hidden) open(); // else when someone looks
+	return stream;
 };
 
 on("visibilitychange", () => {
-  if (document.hidden) return stream.close();
-  tick();
-  open();
+	if (document.hidden) return stream.close();
+	tick();
+	open();
 });
-// What the browser kept of a page that was left is old.
+// A page that the browser kept is old.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
-// ---- what a page counts and lists: fetched at most once a second
+// ---- what a page counts and lists: at most once a second
 let due, whole;
 let last = Date.now();
 function refresh(everything) {
-  whole ||= everything;
-  due ||= setTimeout(() => {
-    for (const part of all(whole ? "[data-live]" : "[data-live='']")) {
-      part.dataset.whole = whole || "";
-      htmx.trigger(part, "refresh");
-    }
-    due = whole = 0;
-    last = Date.now();
-  }, Math.max(100, last + 1000 - Date.now()));
+	whole ||= everything;
+	due ||= setTimeout(() => {
+		for (const part of all(whole ? "[data-live]" : "[data-live='']")) {
+			part.dataset.whole = whole || "";
+			htmx.trigger(part, "refresh");
+		}
+		due = whole = 0;
+		last = Date.now();
+	}, Math.max(100, last + 1000 - Date.now()));
 }
 
 on("htmx:configRequest", ({ detail: { elt, headers, triggeringEvent } }) => {
-  const { beside, have, whole } = elt.dataset;
-  if (beside) headers["X-Shows"] = beside.split(" ").filter($).join(" ");
-  if (inHand() && !whole) headers["X-Hand"] = held = "1";
-  if (triggeringEvent?.type !== "refresh") return;
-  headers["X-Refresh"] = "1";
-  if (have && !whole) headers["X-Have"] = have;
+	const { beside, have, whole } = elt.dataset;
+	if (beside) headers["X-Shows"] = beside.split(" ").filter($).join(" ");
+	if (inHand() && !whole) headers["X-Hand"] = held = "1";
+	if (triggeringEvent?.type !== "refresh") return;
+	headers["X-Refresh"] = "1";
+	if (have && !whole) headers["X-Have"] = have;
 });
 
 // ---- a list under a pointer or the focus: no row comes or goes until they rest
@@ -170,121 +170,132 @@ on("toggle", ({ target: { id, open } }) => (opened[id] = open));
 
 let focused = [];
 function hold() {
-  const one = document.activeElement;
-  focused = one === body ? [] : [one.textContent];
-  for (let at = one; at; at = at.parentElement) if (at.id) focused.push(at.id);
-  return focused;
+	const one = document.activeElement;
+	focused = one === body ? [] : [one.textContent];
+	for (let at = one; at; at = at.parentElement) if (at.id) focused.push(at.id);
+	return focused;
 }
 
 // What had the focus was swapped: its like gets it, or what is near.
 function restore() {
-  const [words, ...ids] = focused;
-  for (const near of ids.map($)) {
-    if (!near || document.activeElement !== body) continue;
-    const some = all("a, button:enabled, summary", near);
-    (some.find((one) => one.textContent === words) || some[0] || near).focus({ preventScroll: true });
-  }
+	const [words, ...ids] = focused;
+	for (const near of ids.map($)) {
+		if (!near || document.activeElement !== body) continue;
+		const some = all("a, button:enabled, summary", near);
+		(some.find((one) => one.textContent === words) || some[0] || near).focus({ preventScroll: true });
+	}
 }
 
 function settle({ target, detail }) {
-  if (!detail.requestConfig && target.matches(".row")) target.classList.add("changed");
-  for (const id in opened) if ($(id)?.matches("details")) $(id).open = opened[id];
-  times(target);
-  drawn ||= requestAnimationFrame(mark);
-  restore();
+	if (!detail.requestConfig && target.matches(".row")) target.classList.add("changed");
+	for (const id in opened) if ($(id)?.matches("details")) $(id).open = opened[id];
+	times(target);
+	drawn ||= requestAnimationFrame(mark);
+	restore();
 }
 on("htmx:afterSwap htmx:oobAfterSwap", settle);
 on("htmx:beforeSwap htmx:sseBeforeMessage", hold);
 
-// What a person asks of a list goes before what it fetches by itself.
+// For each id that comes, htmx would look through a whole list.
+htmx.defineExtension("quick", {
+	isInlineSwap: (how) => how === "quick",
+	handleSwap(how, old, { firstElementChild: made }, { elts }) {
+		if (how !== "quick") return;
+		elts.push(made);
+		old.replaceWith(made);
+		for (const { id } of all(":checked", old)) if ($(id)) $(id).checked = true;
+		return [made];
+	},
+});
+
+// What a person asks of a list goes first.
 let asked = 0;
 on("htmx:beforeRequest", ({ detail: { target, elt, xhr } }) => {
-  if (target.id === "dialog-body") $("dialog-lost").hidden = $("dialog-failed").hidden = true;
-  if (target.id !== "results" || elt === target) return;
-  asked++;
-  xhr.onloadend = () => {
-    asked--;
-    refresh();
-  };
+	if (target.id === "dialog-body") $("dialog-lost").hidden = $("dialog-failed").hidden = true;
+	if (target.id !== "results" || elt === target) return;
+	asked++;
+	xhr.onloadend = () => {
+		asked--;
+		refresh();
+	};
 });
 on("htmx:beforeSwap", ({ detail }) => {
-  const { xhr, target, requestConfig } = detail;
-  if (requestConfig.headers["X-Refresh"]) {
-    detail.shouldSwap &&= !asked && !(requestConfig.headers["X-Hand"] && target.matches("#results:has(tr[sse-swap])"));
-  } else if (target.id === "dialog-body" && xhr.getResponseHeader("X-Dialog")) {
-    detail.shouldSwap = true;
-    detail.isError = false;
-  }
+	const { xhr, target, requestConfig: { headers } } = detail;
+	if (headers["X-Refresh"]) {
+		detail.shouldSwap &&= !asked && !(headers["X-Hand"] && target.matches("#results:has(tr[sse-swap])"));
+	} else if (target.id === "dialog-body" && xhr.getResponseHeader("X-Dialog")) {
+		detail.shouldSwap = true;
+		detail.isError = false;
+	}
 });
 
 // ---- dialogs
 const dialog = $("dialog");
 let opener;
 function pop() {
-  if (dialog.open) return;
-  opener = hold();
-  dialog.showModal();
+	if (dialog.open) return;
+	opener = hold();
+	dialog.showModal();
 }
 on("htmx:afterSwap", ({ target }) => {
-  if (target.id !== "dialog-body" || !target.childElementCount) return;
-  pop();
-  dialog.querySelector("[autofocus]")?.focus({ preventScroll: true });
-  dialog.scrollTop = 0;
+	if (target.id !== "dialog-body" || !target.childElementCount) return;
+	pop();
+	dialog.querySelector("[autofocus]")?.focus({ preventScroll: true });
+	dialog.scrollTop = 0;
 });
-on("htmx:sendError htmx:responseError htmx:timeout", ({ detail: { target, requestConfig, xhr } }) => {
-  if (requestConfig.headers["X-Refresh"]) setTimeout(refresh, 5000, true);
-  if (target.id !== "dialog-body") return;
-  // What was refused was not sent; of all else nobody can say.
-  const lost = requestConfig.verb === "post" && !/^4/.test(xhr.status);
-  $(lost ? "dialog-lost" : "dialog-failed").hidden = false;
-  pop();
+on("htmx:sendError htmx:responseError htmx:timeout", ({ detail: { target, requestConfig: { headers, verb }, xhr } }) => {
+	if (headers["X-Refresh"]) setTimeout(refresh, 5000, true);
+	if (target.id !== "dialog-body") return;
+	// What was refused was not sent; of all else nobody can say.
+	const lost = verb === "post" && !/^4/.test(xhr.status);
+	$(lost ? "dialog-lost" : "dialog-failed").hidden = false;
+	pop();
 });
 on("drdash:done", ({ detail }) => {
-  dialog.close();
-  say(detail.words);
+	dialog.close();
+	say(detail.words);
 });
 dialog.addEventListener("close", () => {
-  $("dialog-body").replaceChildren();
-  focused = opener;
-  restore();
+	$("dialog-body").replaceChildren();
+	focused = opener;
+	restore();
 });
 on("click", (event) => {
-  const { copy, close } = event.target.closest("[data-close], [data-copy]")?.dataset || {};
-  if (copy) {
-    const { textContent } = document.querySelector(copy);
-    navigator.clipboard?.writeText(textContent).then(() => say(told.copied), () => say(told.uncopied));
-  } else if (close !== undefined && dialog.open) {
-    event.preventDefault();
-    dialog.close();
-  }
+	const { copy, close } = event.target.closest("[data-close], [data-copy]")?.dataset || {};
+	if (copy) {
+		navigator.clipboard?.writeText(all(copy)[0].textContent).then(() => say(told.copied), () => say(told.uncopied));
+	} else if (close !== undefined && dialog.open) {
+		event.preventDefault();
+		dialog.close();
+	}
 });
 
 // ---- menus close on Escape and a click elsewhere
 on("click keydown", ({ key, target }) => {
-  if (dialog.open || (key && key !== "Escape")) return;
-  for (const menu of all(".me[open], .menu[open]")) {
-    if (!key && menu.contains(target)) continue;
-    if (menu.contains(document.activeElement)) menu.firstElementChild.focus();
-    menu.open = false;
-  }
+	if (dialog.open || (key && key !== "Escape")) return;
+	for (const menu of all(".me[open], .menu[open]")) {
+		if (!key && menu.contains(target)) continue;
+		if (menu.contains(document.activeElement)) menu.firstElementChild.focus();
+		menu.open = false;
+	}
 });
 
-// ---- keys: a data-key is clicked, a field focused; j and k walk along rows
+// ---- keys: a data-key is clicked or focused; j and k walk rows
 let first = "";
 on("keydown", (event) => {
-  const { key, target } = event;
-  if (!page.dataset.keys || dialog.open || event.ctrlKey || event.altKey || event.metaKey) return;
-  if (target.closest("input:not([type=checkbox]), select, textarea")) return;
-  let [goal] = all(`[data-key="${CSS.escape(first + key)}"]`);
-  first = key === "g" ? "g " : "";
-  const step = { j: 1, k: -1 }[key];
-  if (step) {
-    const rows = all("main tbody tr, main .lines li");
-    goal = rows[rows.findIndex((row) => row.contains(document.activeElement)) + step]?.querySelector("a");
-  }
-  if (!goal) return;
-  event.preventDefault();
-  goal[goal.href && !step ? "click" : "focus"]();
+	const { key, target } = event;
+	if (!page.dataset.keys || dialog.open || event.ctrlKey || event.altKey || event.metaKey) return;
+	if (target.closest("input:not([type=checkbox]), select, textarea")) return;
+	let [goal] = all(`[data-key="${CSS.escape(first + key)}"]`);
+	first = key === "g" ? "g " : "";
+	const step = { j: 1, k: -1 }[key];
+	if (step) {
+		const rows = all("main tbody tr, main .lines li");
+		goal = rows[rows.findIndex((row) => row.contains(document.activeElement)) + step]?.querySelector("a");
+	}
+	if (!goal) return;
+	event.preventDefault();
+	goal[goal.href && !step ? "click" : "focus"]();
 });
 
 setInterval(tick, 1000);

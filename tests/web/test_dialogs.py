@@ -48,7 +48,7 @@ def test_a_sent_test_closes_the_dialog_and_shows_the_action_beside_it(
     action = Action.objects.get()
     assert (status, action.state, len(posts(simulator))) == (200, State.ACCEPTED, 1)
     assert "drdash:done" in headers["HX-Trigger-After-Swap"]
-    assert f'<tr hx-swap-oob="true" id="{topic}"' in html
+    assert f'<tr hx-swap-oob="quick" id="{topic}"' in html
     assert "Accepted, not done yet" in html
     assert "server-panel-" not in html
 

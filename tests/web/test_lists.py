@@ -77,7 +77,7 @@ def test_an_open_list_is_told_what_leaves_and_what_comes_and_nothing_else(
     text = told.content.decode()
     assert told.status_code == 200
     assert "HX-Retarget" not in told
-    assert re.search(r'<tr hx-swap-oob="true" id="server-row-b" class="row is-leaving"', text)
+    assert re.search(r'<tr hx-swap-oob="quick" id="server-row-b" class="row is-leaving"', text)
     assert "No longer matches" in text
     assert 'id="server-row-a"' not in text
     assert '<tbody hx-swap-oob="afterend:[id=&#x27;server-row-a&#x27;]">' in text

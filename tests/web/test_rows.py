@@ -48,7 +48,8 @@ def test_a_topic_begins_with_the_element_that_it_replaces(tenant: Tenant) -> Non
     made = action(tenant)
     for topic in ("server-row-s-1", "server-panel-s-1", "site-row-p-1", "site-panel-p-1", f"health-{tenant.pk}"):
         assert draw(topic, tenant).split(">")[0].split(" ", 1)[1].startswith(f'id="{topic}"')
-        assert f'sse-swap="{topic}" hx-swap="outerHTML"' in draw(topic, tenant)
+        swap = "quick" if topic.startswith("server-row") else "outerHTML"
+        assert f'sse-swap="{topic}" hx-swap="{swap}"' in draw(topic, tenant)
     for topic in (f"action-row-{made.pk}", f"action-panel-{made.pk}"):
         assert f'id="{topic}"' in draw(topic, tenant)
 
