@@ -18,9 +18,9 @@ def a_poll(someone: Person) -> None:
 
 
 def test_an_idle_list_stands_still_and_a_busy_one_hardly_moves(person: SignIn, house: House) -> None:
+    asked: list[str] = []
     for width in WIDTHS:
         viewer = person("viewer", width=width, moving=True)
-        asked: list[str] = []
         viewer.page.on("request", lambda one: asked.append(one.url))
         page = viewer.open("/servers/?type=RECOVERY&sort=name")
         keys = [one["uuid"] for one in servers(page, house.url) if one["status"] == "STAND_BY"]
