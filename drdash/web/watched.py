@@ -104,6 +104,7 @@ def _is_blocked(one: Found, owner: Tenant, ours: Mapping[str, Action]) -> bool:
 def _blocked(one: Found, tenant: str, ours: Action | None) -> Line:
     """A recovery server that allows no action, with ours that is not over, or the first of its issues or its site's."""
     server, site = one.server, one.site
+    text: str
     if ours is not None:
         name, state = action_name(ours.kind, production=ours.production), look_of(wording.STATE, ours.state).word
         text = phrase("%(action)s: %(state)s", action=name, state=state)
