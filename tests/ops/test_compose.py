@@ -147,6 +147,56 @@ assert mirror().settle()
 """
 
 
+TWO_PERSONS = """
+from django.contrib.auth.models import User
+from django.utils import timezone
+from drdash.audit.mirror import mirror
+from drdash.estate.models import Copy
+from drdash.estate.store import store
+from drdash.failover import approvals, confirming, running, together
+from drdash.failover.actions import Wish, preview, request
+from drdash.failover.guard import Kind
+from drdash.failover.models import Action, Approval, Consent
+from drdash.failover.plan import plan_of
+from drdash.failover.preflight import preflight
+from drdash.tenants.models import Membership, Tenant
+from drdash.tenants.roles import Role
+
+START, WHY, now = Kind.START_PROD, "The main site burns.", timezone.now()
+root, dora = User.objects.get(username="root"), User.objects.create_user("dora")
+Tenant.objects.update(two_persons=True)
+tenant = Tenant.objects.select_related("credential").get()
+Membership.objects.create(user=dora, tenant=tenant, role=Role.ADMIN)
+
+def flown(user, servers):
+    chosen = [(tenant, server) for server in servers]
+    return preflight(user=user, chosen=chosen, kind=START, production=True, before=None)
+
+known = [seen.record for seen in store().load(tenant.pk).servers.values() if seen.record.type == "RECOVERY"]
+one, *two = [line.server for line in flown(root, known).lines if line.approval][:3]
+
+seen = preview(user=root, tenant=tenant, server=one, kind=START)
+asked = approvals.ask(user=root, tenant=tenant, server=seen.server, kind=START, point=None, verdict=seen.verdict,
+                      seen=seen.sighting, why=WHY, now=now)
+hers = preview(user=dora, tenant=tenant, server=one, kind=START)
+approvals.give(asked, by=dora, said="Go.", verdict=hers.verdict, seen=hers.sighting, now=timezone.now())
+nods = frozenset(hers.verdict.acknowledge)
+wish = Wish(kind=START, key="one", confirm=one.name, approval=asked.pk, acknowledge=nods)
+print(request(user=root, tenant=tenant, server=one, wish=wish)[0].state)
+
+plan = plan_of(flown(root, two), user=root.pk)
+batch = confirming.make(user=root, plan=plan, order=[1, 0], nods=plan.nods, per_minute=60, now=timezone.now(), why=WHY)
+found = {line.server.key: line for line in flown(dora, two).lines}
+together.give(list(together.of(batch, Consent.ASKED)), by=dora, said="Go.", found=found, now=timezone.now())
+running.start(batch, by=root, now=timezone.now()).join(60)
+batch.refresh_from_db()
+print(batch.state, *Action.objects.filter(item__batch=batch).order_by("pk").values_list("state", flat=True))
+print(*Approval.objects.order_by("pk").values_list("state", flat=True), Copy.objects.count())
+Tenant.objects.update(two_persons=False)
+assert mirror().settle()
+"""
+
+
 READ_ONLY = """
 from django.db import connection
 
@@ -170,6 +220,12 @@ def act(composed: Composed, token: str) -> list[tuple[int, str]]:
     return told
 
 
+def starts(simulator: str) -> list[str]:
+    """What the simulator was asked to start."""
+    received = requests.get(simulator, timeout=30).json()["requests"]
+    return [one["path"] for one in received if ":start" in one["path"]]
+
+
 @pytest.fixture
 def composed(tmp_path: Path, postgresql: PostgreSQL) -> Iterator[Composed]:
     services = Composed(tmp_path, postgresql)
@@ -191,7 +247,7 @@ def test_the_services_start_in_order_become_healthy_and_poll(composed: Composed)
     assert composed.start("migrate").wait(60) == 0, composed.words()
     for service in ("web", "worker", "beat", "simulator"):
         composed.start(service)
-    wait_until(lambda: composed.healthy("web"), 20, "web is healthy")
+    wait_until(lambda: composed.healthy("web"), 60, "web is healthy")
     wait_until(lambda: listening(composed.simulator), 20, "the simulator listens")
 
     person = {"DJANGO_SUPERUSER_PASSWORD": secrets.token_hex(12)}
@@ -218,13 +274,17 @@ def test_the_services_start_in_order_become_healthy_and_poll(composed: Composed)
     assert composed.run("python", "manage.py", "shell", "-v", "0", "-c", TAMPER).split() == ["refused"] * 3
     assert "The audit is whole" in composed.run("python", "manage.py", "verify_audit")
 
+    told = composed.run("python", "manage.py", "shell", "-v", "0", "-c", TWO_PERSONS).split()
+    assert told == ["accepted", "done", "accepted", "accepted", "used", "used", "used", "1"]
+    simulator = f"http://127.0.0.1:{composed.simulator}/_control/requests"
+    before = starts(simulator)
+    assert len(before) == 3
+
     token = composed.run("python", "manage.py", "drf_create_token", "root").split()[2]
     composed.run("python", "manage.py", "shell", "-v", "0", "-c", READ_ONLY)
     for status, words in act(composed, token):
         assert (status, "Nothing was sent: the database cannot be written" in words) == (503, True), words
-    simulator = f"http://127.0.0.1:{composed.simulator}/_control/requests"
-    received = requests.get(simulator, timeout=30).json()["requests"]
-    assert [one["path"] for one in received if ":start" in one["path"]] == []
+    assert starts(simulator) == before
 
 
 @pytest.mark.parametrize(
