@@ -115,7 +115,10 @@ def look_at(admin: Person, pages: dict[str, str], over: dict[str, str]) -> Itera
             page.set_viewport_size({"width": width, "height": 900})
             for name, path in pages.items():
                 admin.open(path)
-                yield f"{name}, {scheme}, {width}: {path}", violations(page)
+                # The style guide shows each thing more than once.
+                twice = "landmark-unique" if name == "styleguide" else "-"
+                wrong = [one for one in violations(page) if not one.startswith(twice)]
+                yield f"{name}, {scheme}, {width}: {path}", wrong
             for name, path in over.items():
                 show(page, path)
                 yield f"{name}, {scheme}, {width}: {path}", violations(page, "#dialog")
