@@ -111,6 +111,20 @@ def test_a_double_click_posts_once(simulator: Simulator, tenant: Tenant, bob: Us
     assert len(simulator.posts) == 1
 
 
+def test_of_the_same_click_at_the_same_moment_one_is_carried_out(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    same, looks = wish(), iter(range(9))
+
+    def clock() -> float:
+        if next(looks) == 0:  # the other one is a moment ahead
+            request(user=bob, tenant=tenant, server=server, wish=same)
+        return 0.0
+
+    action, created = request(user=bob, tenant=tenant, server=server, wish=same, clock=clock)
+    assert (action.state, created, len(simulator.posts)) == (State.ACCEPTED, False, 1)
+
+
 def test_two_operators_at_once_post_once(
     simulator: Simulator, tenant: Tenant, alice: User, bob: User, server: Server
 ) -> None:
@@ -333,6 +347,16 @@ def test_a_change_between_dialog_and_click_stops_the_click_and_an_improvement_do
     simulator.force_server(server.uuid, issues=[])
     gone, _ = request(user=bob, tenant=tenant, server=server, wish=wish(seen=seen))
     assert gone.state == State.ACCEPTED
+
+
+def test_a_cloud_that_could_not_be_read_says_only_that(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server
+) -> None:
+    simulator.force_server(server.uuid, status="POWERING_ON")
+    seen = preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST).sighting
+    simulator.fail("500", method="GET", times=None)
+    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(seen=seen))
+    assert (action.state, codes(action)) == (State.REFUSED, {"ReadFailed"})
 
 
 def test_an_error_that_is_only_a_warning_by_now_is_an_improvement(
