@@ -1,4 +1,4 @@
-# make demo [PORT=8000] · make test · make torture · make check · make lock · make gallery
+# make demo [PORT=8000] · make test · make torture · make check · make lock · make gallery · make words
 PORT ?= 8000
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 # The machine's own pip fills the environment: it needs no copy of itself in there, nor ensurepip.
 INSTALL = $(PYTHON) -m pip --python $(RUN) install --disable-pip-version-check --no-warn-script-location --require-hashes
 
-.PHONY: demo test torture check gallery lock
+.PHONY: demo test torture check gallery lock words
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/demo
@@ -36,6 +36,11 @@ check: $(VENV)/dev
 gallery: $(VENV)/dev
 	@sh tests/install
 	$(RUN) -m tests.e2e.gallery
+
+# What there is to translate, into the catalogs of all languages; and those as the program reads them. It needs GNU gettext.
+words: $(VENV)/dev
+	$(RUN) manage.py makemessages
+	$(RUN) manage.py compilemessages
 
 lock: $(VENV)/dev
 	$(RUN) -m uv --version >/dev/null 2>&1 || $(PYTHON) -m pip --python $(RUN) install uv
