@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from drdash.cloud.words import ServerType
 from drdash.estate.snapshot import Estate
-from drdash.web import api_answers
+from drdash.web import api_answers, finding
 from drdash.web.finding import Wanted
 
 DEFAULT, MOST, FARTHEST = 50, 200, 1_000_000_000
@@ -30,6 +30,13 @@ PART = [
         description="How many to leave out before it.",
     ),
 ]
+# Filters that take these values alone.
+ENUMS = {
+    "issues": (("error", "warning", "none", finding.UNSAID), "The worst of its issues."),
+    "backup": (finding.CLOSED["backup"], "late: its last backup is older than it may be."),
+    "tested": (finding.CLOSED["tested"], "Of recovery servers, whether a test is due, none was ever run, or one was."),
+    "missing": (finding.CLOSED["missing"], "true: those that the cloud lists no more."),
+}
 FILTERS = [
     OpenApiParameter(
         "type",
@@ -41,6 +48,12 @@ FILTERS = [
     OpenApiParameter("tenant", {"type": "integer", "minimum": 0}, description="A tenant's number, as in `estate`."),
     OpenApiParameter(
         "blocked", bool, description="true: recovery servers with no action allowed, roles aside. false: all others."
+    ),
+    OpenApiParameter("vm", str, description="A status of its machine, in the cloud's words; `unsaid`: none is told."),
+    OpenApiParameter("readiness", str, description="How ready its site is, in the cloud's words; `unsaid`: not told."),
+    *(
+        OpenApiParameter(name, {"type": "string", "enum": list(values)}, description=words)
+        for name, (values, words) in ENUMS.items()
     ),
     OpenApiParameter("q", str, description="A text in the name, description, addresses or uuid."),
 ]
@@ -68,12 +81,17 @@ def wanted(params: QueryDict) -> Wanted:
     tenant = params.get("tenant")
     if tenant is not None and not _WHOLE.fullmatch(tenant):
         raise ParseError("'tenant' is the number of a tenant, as 'estate' gives it beside the results.")
+    for name, (values, _) in ENUMS.items():
+        if (given := params.get(name)) is not None and given.lower() not in values:
+            raise ParseError(f"'{name}' is {' or '.join(values)}.")
+    further: dict[str, Any] = {name: params.get(name, "").strip().lower() for name in ("vm", "readiness", *ENUMS)}
     return Wanted(
         type=kind or "",
         status=params.get("status", "").strip(),
         site=params.get("site", "").strip(),
         tenant="" if tenant is None else str(int(tenant)),
         blocked=(blocked or "").lower(),
+        **further,
         q=params.get("q", "").strip(),
     )
 

@@ -211,6 +211,13 @@ def test_filters_choose_servers(polled: Poll, tenant: Tenant, server: Server, al
     assert found(tenant=999_999) == []
     assert Program(alice).read("servers/", tenant=999_999)["estate"] == []
     assert found(type="PRIMARY", blocked="true") == []
+    by_issues = [one for value in ("error", "warning", "none", "unsaid") for one in found(issues=value)]
+    assert sorted(by_issues) == sorted(one["uuid"] for one in everything)
+    assert found(vm="stopped") == [one["uuid"] for one in everything if one["vm"]["status"] == "STOPPED"]
+    assert server.uuid in found(issues="NONE", readiness="ok")
+    assert sorted(found(tested="never") + found(tested="once")) == sorted(found(type="RECOVERY"))
+    assert found(missing="true") == []
+    assert set(found(backup="late")) < set(found(type="RECOVERY"))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +229,7 @@ def test_filters_choose_servers(polled: Poll, tenant: Tenant, server: Server, al
         )),
         *(("servers/", query) for query in (
             "type=ALL", "type=", "type=%ff", "blocked=yes", "blocked=", "blocked=1", "tenant=x", "tenant=-1", "tenant=",
-            "tenant=%D9%A1",
+            "tenant=%D9%A1", "issues=ERRORS", "issues=", "backup=ok", "tested=x", "missing=false",
         )),
     ],
 )  # fmt: skip
