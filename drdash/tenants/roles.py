@@ -2,13 +2,15 @@
 
 from enum import StrEnum
 
+from drdash.english import english
+
 
 class Role(StrEnum):
     """A person's role in one tenant: a viewer sees, an operator starts and stops tests, an admin production too."""
 
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    ADMIN = "admin"
+    VIEWER = english("viewer")
+    OPERATOR = english("operator")
+    ADMIN = english("admin")
 
     @property
     def runs_tests(self) -> bool:

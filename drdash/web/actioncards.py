@@ -11,6 +11,7 @@ from drdash.failover.models import LIVE, Action, Approval, Item, State
 from drdash.failover.reasons import Mark, Remedy
 from drdash.phrases import phrase
 from drdash.web.buttons import ShownReason, server_url
+from drdash.web.said import stored
 from drdash.web.steps import SUPERSEDED, Step, recovery_point, state_of, steps
 from drdash.web.wording import REMEDY, STATE_MEANS, Look, action_name
 
@@ -85,7 +86,7 @@ def action_card(action: Action) -> ActionCard:
         by=action.user.get_username(),
         requested_at=action.requested_at,
         finished_at=action.finished_at,
-        error=action.error,
+        error=stored(action.error),
         task_uuid=action.task_uuid,
         point="" if action.kind == Kind.STOP else recovery_point(action.recovery_point),
         acknowledged=tuple(map(str, action.acknowledged or ())),
@@ -160,7 +161,7 @@ def _stopped(action: Action, reason: dict[str, Any]) -> bool:
 def _reason(reason: dict[str, Any]) -> ShownReason:
     remedy = reason.get("remedy", "")
     return ShownReason(
-        message=str(reason.get("message", "")),
+        message=stored(str(reason.get("message", ""))),
         code=str(reason.get("code", "")),
         remedy=REMEDY.get(remedy, REMEDY[Remedy.ASK]),
         task_uuids=tuple(map(str, reason.get("task_uuids") or ())),

@@ -17,6 +17,7 @@ from drdash.phrases import phrase
 from drdash.web.actioncards import action_url, deed
 from drdash.web.buttons import dialog_url, server_url, shown_reason
 from drdash.web.forms import LATEST
+from drdash.web.said import stored
 from drdash.web.shifts import Shift, shifts
 from drdash.web.steps import recovery_point
 from drdash.web.wording import (
@@ -105,7 +106,7 @@ def approval_card(approval: Approval) -> ApprovalCard:
         expires_at=approval.expires_at,
         answered_by=approval.answered_by.get_username() if approval.answered_by else "",
         answered_at=approval.answered_at,
-        said=approval.said,
+        said=stored(approval.said),
         why=approval.why,
         point="" if approval.kind == Kind.STOP else recovery_point(approval.recovery_point),
         action_url=action_url(used) if used else "",

@@ -17,6 +17,7 @@ from drdash.phrases import phrase
 from drdash.tenants.access import Reach
 from drdash.web.actioncards import action_url
 from drdash.web.buttons import server_url
+from drdash.web.said import stored
 from drdash.web.steps import SUPERSEDED, recovery_point, state_of
 from drdash.web.wording import Look, action_name
 
@@ -153,7 +154,7 @@ def _head(batch: Batch, counted: Counter[Stage], *, user: int, whole: bool) -> B
         made_at=batch.made_at,
         finished_at=batch.finished_at if whole else None,
         state=STATES[state],
-        why=batch.why if whole and state == batch.state else "",
+        why=stored(batch.why) if whole and state == batch.state else "",
         left=left,
         in_flight=in_flight,
         never=counted[Stage.NEVER],
@@ -179,7 +180,7 @@ def _item(item: Item, stage: Stage, number: int) -> ItemCard:
         url=server_url(item.server_uuid),
         tenant=item.tenant.name,
         look=look,
-        why=over if look is SUPERSEDED else action.error if action else item.skipped,
+        why=stored(over if look is SUPERSEDED else action.error if action else item.skipped),
         point="" if item.recovery_point is None else recovery_point(item.recovery_point),
         action_url=action_url(action) if action else "",
         taken_at=item.taken_at,

@@ -8,6 +8,7 @@ import msgspec
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.views.decorators.http import require_safe
 
 from drdash.cloud.neighbours import links
@@ -211,7 +212,7 @@ def size(count: int | None) -> str:
     amount, units = float(count), ["B", "KiB", "MiB", "GiB"]
     while amount >= 1024 and len(units) > 1:
         amount, units = amount / 1024, units[1:]
-    return f"{count} B" if units[0] == "B" else f"{amount:,.1f} {units[0]}"
+    return f"{count} B" if units[0] == "B" else f"{number_format(round(amount, 1), 1, force_grouping=True)} {units[0]}"
 
 
 def _value(point: RecoveryPoint) -> str:
