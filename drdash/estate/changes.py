@@ -1,14 +1,16 @@
-"""What changed on a server between two reads, as its history tells it. Pure."""
+"""What changed on a server, or on its site, between two reads, as its history tells it. Pure."""
 
 from collections.abc import Iterator
 from enum import StrEnum
 
 import msgspec
 
-from drdash.cloud.records import Issue, Server
+from drdash.cloud.records import Issue, Server, Site
 from drdash.estate.snapshot import Seen
 
 LONGEST = 300
+# What an issue of the site itself is about.
+OF_SITE = "site"
 
 
 class What(StrEnum):
@@ -25,6 +27,8 @@ class What(StrEnum):
     SAID = "said"
     CAME = "came"
     WENT = "went"
+    SITE = "site"
+    READINESS = "readiness"
 
 
 class Changed(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -47,6 +51,24 @@ def differences(before: Seen[Server] | None, now: Seen[Server]) -> tuple[Changed
     if now.missing_since:
         return () if before.missing_since else (Changed(What.MISSING),)
     return tuple(_differences(before, now))
+
+
+def site_differences(before: Seen[Site] | None, now: Seen[Site]) -> tuple[Changed, ...]:
+    """The same of a site, whose servers tell it; of one that was not listed, or is so no more, nothing."""
+    if before is None or before.missing_since or now.missing_since:
+        return ()
+    old, new = before.record, now.record
+    found = [
+        Changed(what, before=_text(was), after=_text(is_now))
+        for what, was, is_now in (
+            (What.SITE, old.status, new.status),
+            (What.READINESS, old.readiness, new.readiness),
+        )
+        if _text(was) != _text(is_now)
+    ]
+    issues = _of_issues(old.issues, new.issues)
+    named = [msgspec.structs.replace(one, link=OF_SITE) for one in issues if one.what in {What.CAME, What.WENT}]
+    return (*found, *dict.fromkeys(named))
 
 
 def _differences(before: Seen[Server], now: Seen[Server]) -> Iterator[Changed]:

@@ -1,4 +1,4 @@
-"""What reads saw change on servers, kept in the database: Redis is a cache, and forgets."""
+"""What reads saw change on servers and sites, kept in the database: Redis is a cache, and forgets."""
 
 import logging
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ import msgspec
 from django.db import Error
 from django.db.models import Count
 
-from drdash.estate.changes import differences
+from drdash.estate.changes import differences, site_differences
 from drdash.estate.models import LONGEST_UUID, Moment
 from drdash.estate.snapshot import Change, Estate
 
@@ -17,6 +17,11 @@ KEPT = timedelta(days=90)
 MOST = 500
 
 
+def of_site(key: str) -> str:
+    """What stands in a moment for a site, by its key: its servers' histories have it."""
+    return f"site:{key}"
+
+
 def note(old: Estate, new: Estate, change: Change, *, at: datetime) -> None:
     """Write down what a read that began ``at`` changed: in one go, and nothing where nothing did. Of a first look
     nothing is told, as all would be new. A database that is away costs these lines, and not the read.
@@ -24,8 +29,9 @@ def note(old: Estate, new: Estate, change: Change, *, at: datetime) -> None:
     if old.health.as_of is None:
         return
     moments = []
-    for key in sorted(change.changed_servers):
-        changes = differences(old.servers.get(key), new.servers[key])
+    seen = [(key, differences(old.servers.get(key), new.servers[key])) for key in sorted(change.changed_servers)]
+    sites = [(key, site_differences(old.sites.get(key), new.sites[key])) for key in sorted(change.changed_sites)]
+    for key, changes in (*seen, *((of_site(key), told) for key, told in sites)):
         if changes and len(key) <= LONGEST_UUID and "\0" not in key:
             told = msgspec.to_builtins(changes)
             moments.append(Moment(tenant_id=new.tenant, server_uuid=key, at=at, changes=told))

@@ -37,7 +37,7 @@ def server(request: HttpRequest, uuid: str) -> HttpResponse:
         "panel": panel,
         "tenant_name": frame.reach.tenants[tenant].name,
         **shift.context(request, frame, found),
-        **timeline.context(card, timeline.history(tenant, found.key)),
+        **timeline.context(card, timeline.history(tenant, found.key, site=found.server.site_key)),
     }
     return page(request, "servers/one.html", context, frame=frame, topics=[f"server-panel-{found.key}"])
 

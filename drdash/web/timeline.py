@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
 
-from drdash.estate.changes import Changed, What
+from drdash.estate.changes import OF_SITE, Changed, What
+from drdash.estate.history import of_site
 from drdash.estate.models import Moment
 from drdash.failover.models import Action
 from drdash.phrases import phrase
@@ -36,6 +37,7 @@ _OWN: dict[str, tuple[Look, str]] = {
     ),
 }
 _WORDS = {What.STATUS: wording.SERVER_STATUS, What.MACHINE: wording.VM_STATUS, What.BACKUP: wording.RPO}
+_WORDS |= {What.SITE: wording.SITE_STATUS, What.READINESS: wording.READINESS}
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -64,9 +66,10 @@ class History(msgspec.Struct, frozen=True):
     have: str
 
 
-def history(tenant: int, server: str, *, before: datetime | None = None, most: int = PAGE) -> History:
-    """What happened to the server (its key) before a time, of both kinds; what was at one time stays on one page."""
-    moments = Moment.objects.filter(tenant_id=tenant, server_uuid=server)
+def history(tenant: int, server: str, *, site: str = "", before: datetime | None = None, most: int = PAGE) -> History:
+    """What happened to the server (its key), and to its site, before a time, of both kinds; what was at one time stays
+    on one page."""
+    moments = Moment.objects.filter(tenant_id=tenant, server_uuid__in=[server, *([of_site(site)] if site else [])])
     asked = Action.objects.filter(tenant_id=tenant, server_uuid=server).select_related("user")
     if before is not None:
         moments, asked = moments.filter(at__lt=before), asked.filter(requested_at__lt=before)
@@ -107,7 +110,9 @@ def shown(request: HttpRequest, uuid: str) -> HttpResponse:
     found = server_or_404(frame, uuid)
     before = _moment(request.GET.get("before", ""))
     card = cards.server_card(found.seen, found.site)
-    told = context(card, history(found.estate.tenant, found.key, before=before), before=before)
+    told = context(
+        card, history(found.estate.tenant, found.key, site=found.server.site_key, before=before), before=before
+    )
     if wants_part(request, "history"):
         return part(request, "servers/_history.html", told)
     return page(request, "servers/history.html", {**told, "card": card}, frame=frame)
@@ -131,6 +136,14 @@ def _happening(one: Moment | Action) -> Happening:
     return Happening(one.at, lines=lines(one.changes))
 
 
+def _about(link: str) -> str:
+    return phrase("the site") if link == OF_SITE else wording.rel_words(link)
+
+
+def _of_site(links: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_about(one) for one in links if one == OF_SITE)
+
+
 def _line(one: Changed, links: tuple[str, ...]) -> Line:
     if one.what in _OWN:
         return Line(*_OWN[one.what])
@@ -138,6 +151,11 @@ def _line(one: Changed, links: tuple[str, ...]) -> Line:
         case What.STATUS | What.MACHINE | What.BACKUP:
             words = _WORDS[What(one.what)]
             return Line(look_of(words, one.after), phrase("(was: %(status)s)", status=look_of(words, one.before).word))
+        case What.SITE | What.READINESS:
+            words = _WORDS[What(one.what)]
+            return Line(
+                look_of(words, one.after), phrase("(the site; was: %(status)s)", status=look_of(words, one.before).word)
+            )
         case What.TESTED:
             at = _moment(one.before)
             return Line(look_of(wording.AUTOMATED_TEST, one.after), phrase("of") if at else "", at=at)
@@ -146,9 +164,9 @@ def _line(one: Changed, links: tuple[str, ...]) -> Line:
         case What.CAME:
             busy = Look(phrase("Busy"), "moving", "moving")
             look = busy if one.code == "ResourceBusy" else look_of(wording.SEVERITY, one.severity)
-            return Line(look, one.message or one.code, one.code, tuple(map(wording.rel_words, links)))
+            return Line(look, one.message or one.code, one.code, tuple(map(_about, links)))
         case What.WENT:
-            return Line(Look(phrase("Issue gone"), "still", "good"), one.message or one.code, one.code)
+            return Line(Look(phrase("Issue gone"), "still", "good"), one.message or one.code, one.code, _of_site(links))
     return Line(Look(one.what), one.after)
 
 

@@ -41,6 +41,19 @@ def test_what_a_pass_saw_change_is_told_once(simulator: Simulator, server: Serve
     assert began <= Moment.objects.get().at <= timezone.now()
 
 
+def test_what_a_site_does_is_told_once_for_all_its_servers(simulator: Simulator, server: Server, polled: Poll) -> None:
+    simulator.force_site(
+        server.site_uuid, set={"failover_readiness": "ERROR"}, issues=[["VpnGatewayUnreachable", "ERROR", None]]
+    )
+    polled()
+    simulator.force_site(server.site_uuid, set={"failover_readiness": "OK"}, issues=[])
+    polled()
+    of_it = Moment.objects.filter(server_uuid=history.of_site(server.site_key)).order_by("id")
+    first, then = ([(one["what"], one.get("code", ""), one.get("link", "")) for one in it.changes] for it in of_it)
+    assert first == [("readiness", "", ""), ("came", "VpnGatewayUnreachable", "site")]
+    assert then == [("readiness", "", ""), ("went", "VpnGatewayUnreachable", "site")]
+
+
 def test_a_server_that_goes_and_comes_back_is_missing_and_returned(
     simulator: Simulator, server: Server, polled: Poll
 ) -> None:

@@ -128,6 +128,19 @@ def told(*changes: Changed) -> list[Line]:
     return list(lines(plain))
 
 
+def test_what_its_site_did_is_on_the_page_and_says_that_it_is_of_the_site(
+    simulator: Simulator, server: Server, alice: User, polled: Poll
+) -> None:
+    simulator.force_site(
+        server.site_uuid, set={"failover_readiness": "ERROR"}, issues=[["VpnGatewayUnreachable", "ERROR", None]]
+    )
+    polled()
+    for path in (f"/servers/{server.uuid}/", f"/servers/{server.uuid}/history/"):
+        page = Person(alice).open(path)
+        assert "(the site; was: Ready)" in page
+        assert "About: “the site” · <code>VpnGatewayUnreachable</code>" in page
+
+
 def test_an_issue_that_blocks_three_things_is_told_once() -> None:
     rels = ("DR_CLOUD_SERVER_START_FAILOVER_TEST", "DR_CLOUD_SERVER_STOP_FAILOVER", "")
     [line] = told(*(Changed(What.CAME, code="Busy", severity="ERROR", link=rel, message="It is busy.") for rel in rels))
