@@ -18,7 +18,7 @@ from drdash.cloud.sessions import session_for, transport_for
 from drdash.cloud.transport import Deadline, Reply, exchange
 from drdash.cloud.words import ServerType
 from drdash.simulator.server import running
-from tests.cloud.conftest import SECRET, TOKEN, RawCloud, account_of, example, granted, reply
+from tests.cloud.conftest import SECRET, TOKEN, RawCloud, account_of, example, granted, reply, reset
 
 SERVER = "1f100401-357b-4d04-a0c0-d1206c947473"
 POINT = RecoveryPoint(backup_id="b@1", archive_id="a-2", vault_id="v-3")
@@ -377,6 +377,28 @@ def test_a_429_of_a_post_or_of_the_token_endpoint_holds_back_the_next_request(cl
                 with pytest.raises(wire.TooManyRequests):
                     call()
             assert len(cloud.requests) == sent > before
+
+
+def test_a_list_is_asked_for_again_as_often_as_its_caller_is_patient_with_a_cloud_that_fails(
+    cloud: RawCloud, client: Client
+) -> None:
+    tries: list[int] = []
+
+    def patience(so_far: int) -> bool:
+        tries.append(so_far)
+        return so_far < 3
+
+    cloud.answers = [reset, reply(500), page("a", total=1)]
+    assert client.servers(type=ServerType.RECOVERY, patience=patience).whole
+    assert [query(one.target)[0] for one in cloud.calls] == [("type", "RECOVERY")] * 3
+    assert tries == [1, 2]
+    for answer, error, asked in ((reset, wire.Broken, [1, 2, 3]), (reply(503), wire.ServerFault, [1, 2, 3]),
+                                 (reply(404), wire.NotFound, [])):  # fmt: skip
+        tries.clear()
+        cloud.answers = [answer] * 4
+        with pytest.raises(error):
+            client.sites(patience=patience)
+        assert tries == asked
 
 
 def test_a_short_token_is_not_taken_out_of_what_the_cloud_says(cloud: RawCloud, client: Client) -> None:

@@ -171,6 +171,13 @@ def test_a_connection_that_was_used_in_time_is_not_ended_by_an_earlier_deadline(
     assert len({call.connection for call in cloud.calls}) == 1
 
 
+def test_a_call_that_is_done_leaves_no_thread_behind() -> None:
+    with Deadline(60, time.monotonic) as deadline:
+        assert deadline._timer.is_alive()
+    deadline._timer.join(10)
+    assert not deadline._timer.is_alive()
+
+
 def test_a_deadline_ends_no_exchange_but_its_own(cloud: RawCloud) -> None:
     """Between two pages of a long call, its connection may carry another thread's request."""
     account = account_of(cloud)
