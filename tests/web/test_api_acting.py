@@ -386,49 +386,47 @@ def test_a_membership_that_ends_ends_it_at_once(polled: Poll, server: Server, bo
     assert Program(bob).act(server.uuid).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "named"),
-    [
-        ("action", "start_failover", "action"),
-        ("action", None, "action"),
-        ("action", ["stop_failover"], "action"),
-        ("idempotency_key", "", "idempotency_key"),
-        ("idempotency_key", "x" * 101, "idempotency_key"),
-        ("idempotency_key", "a b", "idempotency_key"),
-        ("idempotency_key", "a\n", "key"),
-        ("idempotency_key", 7, "idempotency_key"),
-        ("recovery_point", None, "recovery_point"),
-        ("recovery_point", {}, "recovery_point"),
-        ("recovery_point", {"backup_id": "b", "archive_id": "a"}, "recovery_point"),
-        ("recovery_point", POINT | {"vault_id": ""}, "recovery_point"),
-        ("recovery_point", POINT | {"vault_id": None}, "recovery_point"),
-        ("recovery_point", POINT | {"vault_id": "V 1"}, "recovery_point"),
-        ("recovery_point", POINT | {"vault_id": "V1\n"}, "recovery point"),
-        ("recovery_point", POINT | {"more": "x"}, "recovery_point"),
-        ("recovery_point", "latest", "recovery_point"),
-        ("acknowledge", "VPN", "acknowledge"),
-        ("acknowledge", [7], "acknowledge"),
-        ("acknowledge", ["\0"], "acknowledge"),
-        ("acknowledge", ["a"] * 101, "acknowledge"),
-        ("confirm", True, "confirm"),
-        ("seen", "7", "seen"),
-        ("seen", -1, "seen"),
-        ("seen", 1.5, "seen"),
-        ("force", True, "force"),
-        ("password", "", "password"),
-        ("password", 7, "password"),
-        ("break_glass", None, "break_glass"),
-        ("break_glass", {"reason": "x" * 20}, "password"),
-        ("break_glass", {"reason": "x" * 19, "password": "p"}, "break_glass"),
-    ],
-)
-def test_a_wish_that_is_wrong_is_refused_by_name(
-    simulator: Simulator, polled: Poll, server: Server, bob: User, field: str, value: Any, named: str
-) -> None:
-    answer = Program(bob).act(server.uuid, **{"action": "start_failover_test", field: value})
-    assert answer.status_code == 400, answer.content
-    assert named in answer.json()["detail"]
-    assert (simulator.posts, Action.objects.count()) == ([], 0)
+WRONG: list[tuple[str, Any, str]] = [
+    ("action", "start_failover", "action"),
+    ("action", None, "action"),
+    ("action", ["stop_failover"], "action"),
+    ("idempotency_key", "", "idempotency_key"),
+    ("idempotency_key", "x" * 101, "idempotency_key"),
+    ("idempotency_key", "a b", "idempotency_key"),
+    ("idempotency_key", "a\n", "key"),
+    ("idempotency_key", 7, "idempotency_key"),
+    ("recovery_point", None, "recovery_point"),
+    ("recovery_point", {}, "recovery_point"),
+    ("recovery_point", {"backup_id": "b", "archive_id": "a"}, "recovery_point"),
+    ("recovery_point", POINT | {"vault_id": ""}, "recovery_point"),
+    ("recovery_point", POINT | {"vault_id": None}, "recovery_point"),
+    ("recovery_point", POINT | {"vault_id": "V 1"}, "recovery_point"),
+    ("recovery_point", POINT | {"vault_id": "V1\n"}, "recovery point"),
+    ("recovery_point", POINT | {"more": "x"}, "recovery_point"),
+    ("recovery_point", "latest", "recovery_point"),
+    ("acknowledge", "VPN", "acknowledge"),
+    ("acknowledge", [7], "acknowledge"),
+    ("acknowledge", ["\0"], "acknowledge"),
+    ("acknowledge", ["a"] * 101, "acknowledge"),
+    ("confirm", True, "confirm"),
+    ("seen", "7", "seen"),
+    ("seen", -1, "seen"),
+    ("seen", 1.5, "seen"),
+    ("force", True, "force"),
+    ("password", "", "password"),
+    ("password", 7, "password"),
+    ("break_glass", None, "break_glass"),
+    ("break_glass", {"reason": "x" * 20}, "password"),
+    ("break_glass", {"reason": "x" * 19, "password": "p"}, "break_glass"),
+]
+
+
+def test_a_wish_that_is_wrong_is_refused_by_name(simulator: Simulator, polled: Poll, server: Server, bob: User) -> None:
+    for field, value, named in WRONG:
+        answer = Program(bob).act(server.uuid, **{"action": "start_failover_test", field: value})
+        assert answer.status_code == 400, (field, value, answer.content)
+        assert named in answer.json()["detail"], (field, value)
+        assert (simulator.posts, Action.objects.count()) == ([], 0), (field, value)
 
 
 def test_a_stop_takes_no_recovery_point(simulator: Simulator, polled: Poll, server: Server, bob: User) -> None:
