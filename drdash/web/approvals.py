@@ -68,7 +68,7 @@ def _together(one: Approval) -> ApprovalCard:
     """The card of an approval that is open; one of a batch stands for all of it."""
     what, url = asked_of(one)
     card = approval_card(one)
-    return msgspec.structs.replace(card, server_name=what, url=url) if url != card.url else card
+    return msgspec.structs.replace(card, server_name=what, server_url=url, url=url) if url != card.url else card
 
 
 @require_safe
