@@ -13,11 +13,13 @@ NONE: Mapping[str, object] = {}
 
 
 class Translator(Protocol):
-    """Who knows the reader's language: Django's ``gettext`` and ``ngettext``, as ``drdash.web`` says."""
+    """Who knows the reader's language: Django's ``gettext``, ``ngettext`` and ``localize``, as ``drdash.web`` says."""
 
     def one(self, sentence: str) -> str: ...
 
     def counted(self, sentence: str, many: str, number: int) -> str: ...
+
+    def fraction(self, number: float) -> str: ...
 
 
 class Phrase(str):
@@ -74,5 +76,7 @@ def joined(between: str, parts: Iterable[str], /) -> Phrase:
 
 
 def said(text: object) -> object:
-    """A phrase in the language of whoever reads; all else, such as a name or a code, as it is."""
+    """A phrase, or a fraction, in the language of whoever reads; all else, such as a name or a code, as it is."""
+    if isinstance(text, float) and _translator is not None:
+        return _translator.fraction(text)
     return text.said() if isinstance(text, Phrase) else text

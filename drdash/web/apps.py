@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.formats import localize
 from django.utils.translation import gettext, ngettext
 
 from drdash import phrases
@@ -12,6 +13,9 @@ class Django:
 
     def counted(self, sentence: str, many: str, number: int) -> str:
         return ngettext(sentence, many, number)
+
+    def fraction(self, number: float) -> str:
+        return str(localize(number))
 
 
 class WebConfig(AppConfig):

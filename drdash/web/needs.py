@@ -6,7 +6,6 @@ from enum import IntEnum
 
 import msgspec
 from django.urls import reverse
-from django.utils.formats import number_format
 
 from drdash.cloud.records import Site
 from drdash.cloud.words import Readiness, ServerStatus
@@ -121,7 +120,7 @@ def of_server(one: Found, tenant: str) -> Iterator[Told]:
         if server.rpo.ratio is not None and server.rpo.ratio >= 1:
             text = phrase(
                 "Its last backup is %(ratio)s times as old as it may be.",
-                ratio=number_format(round(server.rpo.ratio, 1), 1),
+                ratio=round(server.rpo.ratio, 1),
             )
         do = phrase("Look at the original machine why no backup comes.")
         need = Need.BACKUP_CRITICAL if critical else Need.BACKUP_LATE

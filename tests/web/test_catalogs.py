@@ -81,6 +81,8 @@ def test_a_phrase_is_english_but_where_it_is_read() -> None:
         assert (str(said), f"{said}", said == "3 servers") == ("3 servers", "3 servers", True)
         assert said.said() == "3 Server"
         assert phrase("Site %(name)s", name="<b>").__html__() == "Standort &lt;b&gt;"
+        old = phrase("Its last backup is %(ratio)s times as old as it may be.", ratio=5.1)
+        assert ("5.1 times" in old, "5,1" in old.said()) == (True, True)
 
 
 @pytest.fixture

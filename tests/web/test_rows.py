@@ -2,9 +2,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
+from django.utils.translation import override
 
 from drdash.failover.models import Action, Failover, State
-from drdash.tenants.models import Credential, Tenant
+from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
 from drdash.web import rows
 from tests.web.seen import NOON, estate, fail, issue, publish, server, site
@@ -194,3 +196,20 @@ def test_accepted_and_succeeded_are_different_words(tenant: Tenant) -> None:
     panel = draw(f"action-panel-{made.pk}", tenant)
     assert "It has not been seen done yet." in panel
     assert "Succeeded" not in panel
+
+
+def test_the_page_and_the_stream_show_the_same_in_each_language(tenant: Tenant) -> None:
+    publish(tenant.pk, server(rpo={"ratio": 2.6, "status": "WARNING"}, _issues=[issue("ResourceBusy")]))
+    alice = User.objects.create_user("alice")
+    Membership.objects.create(user=alice, tenant=tenant, role=Role.ADMIN)
+    drawn = {}
+    for code in ("en", "de", "ja"):
+        browser = Client(headers={"Accept-Language": code})
+        browser.force_login(alice)
+        page = browser.get("/servers/").content.decode()
+        with override(code):
+            drawn[code] = draw("server-row-s-1", tenant)
+            assert drawn[code] in page
+            assert draw(f"health-{tenant.pk}", tenant) in page
+    assert len(set(drawn.values())) == 3
+    assert ("Stand-by" in drawn["en"], "2,6 ×" in drawn["de"], "スタンバイ" in drawn["ja"]) == (True, True, True)
