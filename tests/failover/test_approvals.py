@@ -495,6 +495,13 @@ def test_words_are_asked_for(cast: Cast, why: str) -> None:
     with pytest.raises(NotApproved, match="10 characters"):
         approvals.decline(approval, by=cast.dora, said=why, now=timezone.now())
     assert state(approval) == Consent.ASKED
+    assert cast.ask(why="0123456789", server=a_server(uuid="another")).why == "0123456789"
+
+
+def test_with_a_second_admins_word_everything_else_stands_as_it_did() -> None:
+    doubt = Reason("ReadinessUnknown", "Nobody knows.", Remedy.WAIT, Mark.GLASS)
+    assert approvals.lifted(LACKING) == Verdict(Kind.START_PROD, True, ())
+    assert approvals.lifted(msgspec.structs.replace(LACKING, reasons=(NEEDED, doubt))).reasons == (doubt,)
 
 
 def test_what_no_action_could_name_is_not_asked_for(cast: Cast) -> None:

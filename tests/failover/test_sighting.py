@@ -46,6 +46,17 @@ def test_what_changed_is_told_in_words() -> None:
     assert now(issues=frozenset({("Quota", "CRITICAL", "DR_A")})) == ["new issues: Quota"]
 
 
+def test_a_server_without_a_name_is_told_by_its_id() -> None:
+    nameless = msgspec.structs.replace(SEEN, name="")
+    assert differences(nameless, SEEN) == ["the server was s, and is ams-web-01 now"]
+    assert differences(SEEN, nameless) == ["the server was ams-web-01, and is s now"]
+
+
+def test_what_tells_no_issues_is_seen_without_any() -> None:
+    silent = reading.server(b'{"uuid": "S"}')
+    assert sight_of(user=1, tenant=2, kind=Kind.STOP, server=silent, site=None, role=Role.ADMIN).issues == frozenset()
+
+
 @pytest.mark.parametrize("other", [{"tenant": 3}, {"server": "t"}, {"site": "elsewhere"}])
 def test_another_server_is_a_change_whatever_it_is_called(other: dict[str, object]) -> None:
     assert now(**other) == ["the server was ams-web-01, and is ams-web-01 now"]

@@ -23,6 +23,7 @@ def wish(kind: Kind = Kind.START_PROD, key: str = "k", **more: Any) -> Wish:
 def test_what_is_right_in_itself_is_not_in_the_way() -> None:
     for one in (wish(), wish(recovery_point=POINT), wish(glass=WHY), wish(Kind.STOP), wish(key="!" * 100)):
         check(one, SERVER)
+    check(wish(), msgspec.structs.replace(SERVER, uuid="S" * 100))
 
 
 @pytest.mark.parametrize(
