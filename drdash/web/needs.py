@@ -73,8 +73,8 @@ def of_approvals(waiting: Iterable[Approval], names: Mapping[int, str]) -> Itera
     """What waits for the reader's word as a second admin."""
     for one in waiting:
         what, url = asked_of(one)
-        name = f"{action_name(one.kind, production=True)}: {what}"
-        text = f"Asked for by {one.asked_by.get_username()}."
+        name = phrase("%(action)s: %(server)s", action=action_name(one.kind, production=True), server=what)
+        text = phrase("Asked for by %(person)s.", person=one.asked_by.get_username())
         line = Line(wording.CONSENT[one.state], name, url, text, one.asked_at)
         do, tenant = phrase("Approve it or decline it, before it is too old."), names.get(one.tenant_id, "")
         yield Need.APPROVAL, msgspec.structs.replace(line, do=do, tenant=tenant)
