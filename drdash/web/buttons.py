@@ -44,9 +44,14 @@ class Button(msgspec.Struct, frozen=True):
     asks: str = ""
 
     @property
+    def jointly(self) -> bool:
+        """Whether nothing but a second admin's word is wanting, which is its only reason then."""
+        return self.asks == BY_TWO
+
+    @property
     def awaited(self) -> bool:
         """Whether somebody may want to be told when it is free."""
-        return not (self.allowed or self.asks == BY_TWO or any(one.code == "NothingToStop" for one in self.reasons))
+        return not (self.allowed or self.jointly or any(one.code == "NothingToStop" for one in self.reasons))
 
     @property
     def tell(self) -> str:
