@@ -13,9 +13,11 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.urls import Resolver404, resolve
+from django.utils import timezone
 
 from drdash.cloud.records import Server, Site
 from drdash.estate.store import store
+from drdash.failover.models import Action, Approval, Batch, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Tenant
 from tests.sizes import cases
@@ -34,7 +36,23 @@ GERMAN = {"Accept-Language": "de"}
 def world(
     simulator: Simulator, tenant: Tenant, polled: Poll, server: Server, alice: User, bob: User, victor: User
 ) -> World:
-    return two_tenants(simulator, tenant, server, {"admin": alice, "operator": bob, "viewer": victor})
+    world = two_tenants(simulator, tenant, server, {"admin": alice, "operator": bob, "viewer": victor})
+    # What everyone is told of: broken glass, an approval that waits, a batch that was paused.
+    Tenant.objects.filter(pk=tenant.pk).update(two_persons=True)
+    Batch.objects.update(user=alice, why="The database could not be written.")
+    asked = Approval.objects.get(tenant=tenant)
+    asked.pk, asked.asked_by = None, bob
+    asked.save()
+    broken = Action.objects.get(tenant=tenant)
+    broken.pk, broken.idempotency_key, broken.state, broken.glass = (
+        None,
+        "glass",
+        State.FAILED,
+        "It burns, and nobody came.",
+    )
+    broken.finished_at = timezone.now()
+    broken.save()
+    return world
 
 
 @pytest.fixture(autouse=True)
