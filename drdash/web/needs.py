@@ -73,7 +73,7 @@ def of_approvals(waiting: Iterable[Approval], names: Mapping[int, str]) -> Itera
     """What waits for the reader's word as a second admin."""
     for one in waiting:
         what, url = asked_of(one)
-        name = phrase("%(action)s: %(server)s", action=action_name(one.kind, production=True), server=what)
+        name = acted_on(action_name(one.kind, production=True), what)
         text = phrase("Asked for by %(person)s.", person=one.asked_by.get_username())
         line = Line(wording.CONSENT[one.state], name, url, text, one.asked_at)
         do, tenant = phrase("Approve it or decline it, before it is too old."), names.get(one.tenant_id, "")
@@ -83,18 +83,8 @@ def of_approvals(waiting: Iterable[Approval], names: Mapping[int, str]) -> Itera
 def of_batches(paused: Iterable[Batch]) -> Iterator[Told]:
     """The reader's own batches that go on when they say so."""
     for one in paused:
-        do = phrase("Say that it goes on, or stop it.")
-        yield (
-            Need.BATCH,
-            Line(
-                BATCH[one.state],
-                phrase("Batch %(number)s", number=one.pk),
-                batch_url(one),
-                one.why,
-                one.changed_at,
-                do=do,
-            ),
-        )
+        name, do = phrase("Batch %(number)s", number=one.pk), phrase("Say that it goes on, or stop it.")
+        yield Need.BATCH, Line(BATCH[one.state], name, batch_url(one), stored(one.why), one.changed_at, do=do)
 
 
 def of_server(one: Found, tenant: str) -> Iterator[Told]:
