@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from django.utils import translation
 
 pytest_plugins = [
     "tests.canaries",
@@ -111,3 +112,10 @@ def redis_url(redis_process: subprocess.Popen[bytes]) -> str:
         connection.sendall(b"FLUSHALL\r\n")
         assert connection.recv(64).startswith(b"+OK")
     return os.environ["REDIS_URL"]
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    """What language the last request spoke is not spoken on."""
+    yield
+    translation.deactivate()
