@@ -24,7 +24,7 @@ def main(tenants: list[int]) -> None:
     ended = threading.Event()
 
     def again_and_again(tenant: int) -> None:
-        while not ended.wait(0.02):
+        while not ended.wait(0.05):
             one_pass(tenant, pause=time.sleep)
 
     with ThreadPoolExecutor(len(tenants)) as threads:

@@ -72,7 +72,7 @@ def test_a_cloud_has_its_share_of_the_threads_and_its_failing_tenants_a_few_of_t
 def test_an_outage_costs_a_request_a_minute_at_most_and_its_end_is_seen_within_an_interval(
     installation: Installation, tenants: int
 ) -> None:
-    minutes = cases(10, full=60)
+    minutes = cases(6, full=60)
     with running("quiet", servers=1, sites=1) as simulator:
         first = connected(simulator)
         watched = [first.pk, *neighbours(first.credential, tenants - 1)]

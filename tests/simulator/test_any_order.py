@@ -10,6 +10,7 @@ from drdash.simulator import incidents, scenarios
 from drdash.simulator.issues import ACTIONS
 from drdash.simulator.state import Server
 from drdash.simulator.world import Refused
+from tests.sizes import cases
 
 NUMBERS = st.integers(0, 13)
 
@@ -118,4 +119,4 @@ NEXT = {
 }  # fmt: skip
 
 TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestAnyOrder.settings = settings(max_examples=cases(20, full=400), stateful_step_count=40, deadline=None)

@@ -14,6 +14,7 @@ from rest_framework.authtoken.models import Token
 from drdash.cloud.records import Server
 from drdash.failover.models import Action
 from drdash.simulator.simulation import Simulator
+from tests.sizes import cases
 from tests.stack import Poll
 from tests.web.asking import Program
 
@@ -137,7 +138,7 @@ WHOLE = st.fixed_dictionaries(
 BROKEN = st.fixed_dictionaries({}, optional=FIELDS)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(75, full=1500), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wish=WHOLE | BROKEN | ANY_JSON)
 def test_no_wish_breaks_anything_and_each_request_to_the_cloud_is_a_new_action(
     simulator: Simulator, polled: Poll, server: Server, bob: User, wish: Any
@@ -155,13 +156,13 @@ def test_no_wish_breaks_anything_and_each_request_to_the_cloud_is_a_new_action(
     assert len(simulator.posts) == Action.objects.exclude(sent_at=None).count()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(50, full=1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=60) | st.builds(lambda cut: (WISH + b', "confirm": "x"}')[:cut], st.integers(0, 70)))
 def test_no_bytes_break_anything(polled: Poll, server: Server, victor: User, body: bytes) -> None:
     assert Program(victor).post(server.uuid, body).status_code in {200, 400, 403}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(50, full=1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(["servers/", "sites/", "actions/"]),
     params=st.dictionaries(
@@ -177,7 +178,7 @@ def test_no_query_breaks_anything(polled: Poll, alice: User, path: str, params: 
     assert ("results" if answer.status_code == 200 else "detail") in answer.json()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=cases(40, full=600), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     room=st.sampled_from(["servers", "sites", "actions", "schema", ""]),
     name=st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(["9" * 5000, "..", "\0"]),

@@ -22,10 +22,14 @@ from schemathesis.specs.openapi.checks import (
 
 from drdash.cloud.records import Server
 from drdash.simulator.simulation import Simulator
+from tests.sizes import cases
 from tests.stack import Poll
 from tests.web.asking import Answer, Program
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+sized = settings(
+    max_examples=cases(15, full=200), deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+)
 
 
 @pytest.fixture
@@ -104,7 +108,7 @@ def test_each_operation_keeps_its_word_whatever_it_is_asked(
         if mode is GenerationMode.NEGATIVE and not (operation.query or operation.body):
             continue  # an id may be anything: there is nothing that is not allowed
 
-        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+        @sized
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case: Case[Any]) -> None:
             if case.method == "POST":

@@ -229,7 +229,7 @@ def shown_to(fresh_process: None, installation: Installation, monkeypatch: pytes
 
 def test_what_is_shown_is_what_the_cloud_last_truly_said(shown_to: User, installation: Installation) -> None:
     program, browser = Program(shown_to), Client()
-    for seed in range(cases(30, full=1000)):
+    for seed in range(cases(20, full=1000)):
         store()._redis.flushall()
         replica.cache_clear()
         installation.clients.forget()
