@@ -72,18 +72,22 @@ def give(asked: Sequence[Approval], *, by: User, said: str, found: Mapping[str, 
     for approval in asked:
         line = found.get(approval.server_uuid)
         if line is None:
-            against.append(f"{approval.server_name}: it is not among the servers that were last seen.")
+            against.append(
+                english("%(server)s is not among the servers that were last seen.", server=approval.server_name)
+            )
             continue
         try:
             if approvals.was_read(_verdict(line)):
                 consents.must_answer(approval, by)
                 consents.must_hold(approval, line.sighting, now)
         except NotApproved as void:
-            against.append(f"{approval.server_name}: {void}")
+            against.append(_not_now(approval, str(void)))
             continue
-        against += [f"{approval.server_name}: {reason.message}" for reason in line.against]
-    if against or not asked:
-        raise NotApproved(" ".join(["Nothing was approved.", *against]) if asked else "It waits for nobody.")
+        against += [_not_now(approval, reason.message) for reason in line.against]
+    if not asked:
+        raise NotApproved(english("It waits for nobody."))
+    if against:
+        raise NotApproved(" ".join([english("Nothing was approved."), *against]))
     for approval in asked:
         line = found[approval.server_uuid]
         approvals.give(approval, by=by, said=said, verdict=_verdict(line), seen=line.sighting, now=now)
@@ -99,6 +103,10 @@ def withdraw(batch: Batch, items: QuerySet[Item], *, by: User, now: datetime) ->
     """What was stopped needs nobody's word any more."""
     for approval in of(batch, *LIVES).filter(item__in=items):
         consents.move(approval, LIVES, Consent.WITHDRAWN, now=now, by=by, said="The batch was stopped.")
+
+
+def _not_now(approval: Approval, why: str) -> str:
+    return english("%(server)s cannot be approved: %(why)s", server=approval.server_name, why=why)
 
 
 def _verdict(line: Line) -> Verdict:

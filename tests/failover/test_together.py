@@ -96,7 +96,7 @@ def test_when_one_of_them_changed_none_is_approved(
     batch = confirm()
     (_, server), *_ = named(tenant, "ams-erp-01")
     simulator.force_server(server.uuid, issues=[["BackupOutdated", "WARNING", None]])
-    with pytest.raises(NotApproved, match=r"Nothing was approved. ams-erp-01: The approval is void"):
+    with pytest.raises(NotApproved, match=r"Nothing was approved. ams-erp-01 cannot be approved: The approval is void"):
         approve(batch, tenant, dora)
     assert states() == ["asked", "asked", "void"]
 
