@@ -8,7 +8,7 @@ import msgspec
 from drdash.cloud.records import Server
 from drdash.failover import origins
 from drdash.failover.models import Failover, Origin, State
-from drdash.phrases import phrase, said
+from drdash.phrases import phrase
 from drdash.web.actioncards import action_url
 from drdash.web.wording import action_name
 
@@ -16,20 +16,15 @@ UNTOLD = (State.SENDING, State.UNKNOWN, State.CLOSED)
 
 
 class Whose(msgspec.Struct, frozen=True):
-    """Where a failover came from. ``at``: when it was started, or with ``seen`` only when it was first seen. ``kind``:
-    what it is, in a sentence, where the server's status does not tell."""
+    """Where a failover came from, within a sentence and as one begins. ``at``: when it was started, or with ``seen``
+    only when it was first seen. ``kind``: what it is, in a sentence, where the server's status does not tell."""
 
     words: str
+    sentence: str
     at: datetime | None
     seen: bool
     url: str = ""
     kind: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """The words as a sentence begins, in the language of whoever reads now."""
-        words = str(said(self.words))
-        return words[:1].upper() + words[1:]
 
 
 def whose(server: Server, failover: Failover | None) -> Whose | None:
@@ -42,20 +37,25 @@ def whose(server: Server, failover: Failover | None) -> Whose | None:
         if failover.production:
             kind = phrase("What runs is production, as far as it was seen.")
     if failover.origin == Origin.AUTOMATED:
-        return Whose(phrase("started as an automated test"), failover.seen_at, seen=True, kind=kind)
+        words, sentence = phrase("started as an automated test"), phrase("Started as an automated test")
+        return Whose(words, sentence, failover.seen_at, seen=True, kind=kind)
     if failover.origin == Origin.OUTSIDE or failover.action is None:
-        return Whose(phrase("started in the cloud's own console"), failover.seen_at, seen=True, kind=kind)
+        words, sentence = phrase("started in the cloud's own console"), phrase("Started in the cloud's own console")
+        return Whose(words, sentence, failover.seen_at, seen=True, kind=kind)
     action, url = failover.action, action_url(failover.action)
+    who, name = action.user.get_username(), action_name(action.kind, production=action.production)
     if failover.origin == Origin.OURS:
-        words = phrase("started by %(who)s from here", who=action.user.get_username())
-        return Whose(words, action.sent_at, False, url, kind)
-    name = action_name(action.kind, production=action.production)
-    words = phrase("perhaps started from here: the outcome of %(action)s is unknown", action=name)
-    if action.state not in UNTOLD:
-        words = phrase(
-            "perhaps started from here, by %(action)s of %(who)s", action=name, who=action.user.get_username()
+        words, sentence = (
+            phrase("started by %(who)s from here", who=who),
+            phrase("Started by %(who)s from here", who=who),
         )
-    return Whose(words, failover.seen_at, True, url, kind)
+        return Whose(words, sentence, action.sent_at, False, url, kind)
+    words = phrase("perhaps started from here: the outcome of %(action)s is unknown", action=name)
+    sentence = phrase("Perhaps started from here: the outcome of %(action)s is unknown", action=name)
+    if action.state not in UNTOLD:
+        words = phrase("perhaps started from here, by %(action)s of %(who)s", action=name, who=who)
+        sentence = phrase("Perhaps started from here, by %(action)s of %(who)s", action=name, who=who)
+    return Whose(words, sentence, failover.seen_at, True, url, kind)
 
 
 def stamp(failover: Failover | None) -> tuple[Any, ...]:
