@@ -16,7 +16,7 @@ from drdash.cloud.neighbours.tasks import Task
 from drdash.failover.models import Action
 from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
-from drdash.web import beside
+from drdash.web import beside, cards
 from drdash.web.beside import Trouble
 from drdash.web.buttons import server_url
 from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept
@@ -69,8 +69,8 @@ def of_action(request: HttpRequest, pk: int) -> HttpResponse:
     action = frame.reach.only(Action.objects.filter(pk=pk)).first()
     if action is None or not action.task_uuid:
         raise Http404
-    back = reverse("action", args=[pk])
-    return _answer(request, frame.reach.tenants[action.tenant_id], (action.task_uuid,), back, frame)
+    of = (action.server_name or action.server_uuid, reverse("action", args=[pk]))
+    return _answer(request, frame.reach.tenants[action.tenant_id], (action.task_uuid,), of, frame)
 
 
 @require_safe
@@ -79,7 +79,8 @@ def of_server(request: HttpRequest, uuid: str) -> HttpResponse:
     frame = frame_of(request)
     found = server_or_404(frame, uuid)
     uuids = tuple(sorted(found.server.task_uuids))[:MOST]
-    return _answer(request, frame.reach.tenants[found.estate.tenant], uuids, server_url(found.server.uuid), frame)
+    of = (cards.name_of(found.server), server_url(found.server.uuid))
+    return _answer(request, frame.reach.tenants[found.estate.tenant], uuids, of, frame)
 
 
 def told(tenant: Tenant, uuid: str) -> _Told:
@@ -91,7 +92,10 @@ def told(tenant: Tenant, uuid: str) -> _Told:
     )
 
 
-def _answer(request: HttpRequest, tenant: Tenant, uuids: tuple[str, ...], back: str, frame: Frame) -> HttpResponse:
+def _answer(
+    request: HttpRequest, tenant: Tenant, uuids: tuple[str, ...], of: tuple[str, str], frame: Frame
+) -> HttpResponse:
+    """``of``: the name of what they belong to, and its page."""
     answers = [told(tenant, uuid) for uuid in uuids]
     every = 5 if any(isinstance(one, Task) and not one.over for one in answers) else 0
     if not every and any(isinstance(one, Trouble) and one.passing for one in answers):
@@ -100,7 +104,8 @@ def _answer(request: HttpRequest, tenant: Tenant, uuids: tuple[str, ...], back: 
         "tasks": [_shown(uuid, one) for uuid, one in zip(uuids, answers, strict=True)],
         "url": request.get_full_path(),
         "every": every,
-        "back": back,
+        "name": of[0],
+        "back": of[1],
     }
     if request.headers.get("HX-Request") == "true":
         template = "tasks/_brief.html" if "brief" in request.GET else "tasks/_tasks.html"
