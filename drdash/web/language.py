@@ -21,11 +21,16 @@ _YEAR = 365 * 24 * 3600
 
 
 class Speaking(LocaleMiddleware):
-    """Django's own, but for programs; and caches know that a cookie decides too."""
+    """Django's own, but for programs. A part of a page comes in the language that the page is in, whatever was chosen
+    elsewhere since; and caches know that a cookie decides too.
+    """
 
     def process_request(self, request: HttpRequest) -> None:
+        page = request.headers.get("X-Language", "")
         if request.path_info.startswith(_PROGRAMS):
             translation.activate(settings.LANGUAGE_CODE)
+        elif page in WORDS:
+            translation.activate(page)
         else:
             super().process_request(request)
 

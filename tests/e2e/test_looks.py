@@ -14,7 +14,7 @@ def choose(page: Page, theme: str) -> None:
     page.get_by_role("button", name=theme, exact=True).click()
 
 
-def test_a_person_chooses_light_or_dark_whatever_the_system_has_and_without_a_script(
+def test_a_person_chooses_light_or_dark_and_a_language_without_a_script(
     chromium: Browser, house: House, signed_in: Callable[..., Any]
 ) -> None:
     with chromium.new_context(
@@ -27,6 +27,10 @@ def test_a_person_chooses_light_or_dark_whatever_the_system_has_and_without_a_sc
             expect(page.locator("[name=theme][aria-pressed=true]")).to_have_text(theme)
             assert page.evaluate(GROUND) == ground
             assert page.url.endswith("/servers/?q=ams")
+        choose(page, "Deutsch")
+        expect(page.locator("h1")).to_have_text("Server")
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        assert page.url.endswith("/servers/?q=ams")
 
 
 def test_paper_is_black_on_white_with_moments_and_without_buttons(person: SignIn) -> None:

@@ -50,6 +50,14 @@ def test_a_choice_is_kept_by_the_browser_goes_before_what_it_prefers_and_holds_o
     assert language(client, "/login/") == "de"
 
 
+def test_a_part_of_a_page_comes_in_the_language_of_the_page(alice: User) -> None:
+    client = reader(alice, cookie="de")
+    assert '"X-Language": "de"' in client.get("/sites/").content.decode()
+    asked = {"HX-Request": "true", "HX-Target": "results"}
+    assert "No site is known." in client.get("/sites/", headers={**asked, "X-Language": "en"}).content.decode()
+    assert "Kein Standort ist bekannt." in client.get("/sites/", headers={**asked, "X-Language": "xx"}).content.decode()
+
+
 def test_whoever_cannot_sign_in_yet_may_choose_too() -> None:
     client = reader()
     client.post("/language/", {"language": "ja"})
