@@ -108,3 +108,12 @@ def test_without_redis_and_worker_all_that_duty_needs_goes_on(
     assert [one for one in after.well if not one[1]] == []
     assert max(after.took) < 5
     assert len(simulator.posts) == 2 * (1 + ROUNDS)
+
+
+def test_a_web_process_that_starts_without_redis_does_all_of_it_too(
+    webs: Webs, simulator: Simulator, server: Server, tenant: Tenant, alice: User
+) -> None:
+    duty = Duty(webs.start(redis=f"redis://127.0.0.1:{free_port()}/0"), alice, tenant)
+    duty.round(simulator, server, away=True)
+    assert [one for one in duty.well if not one[1]] == []
+    assert len(simulator.posts) == 2
