@@ -168,6 +168,10 @@ def beside_the_status(found: Verdict) -> Mark:
     return max((reason.mark for reason in found.reasons if reason.code != "ProductionStop"), default=Mark.FREE)
 
 
+def test_an_action_is_called_by_the_clouds_own_verb() -> None:
+    assert [str(kind) for kind in Kind] == ["start_failover_test", "start_failover_prod", "stop_failover"]
+
+
 @pytest.mark.parametrize("column", COLUMNS)
 def test_nothing_stands_against_an_action_on_a_server_in_the_right_state(column: str) -> None:
     assert verdict(column).worst is MARKS[BASE[column]]
@@ -203,6 +207,7 @@ def test_a_site_that_is_not_found_or_not_read(column: str, unread: bool, code: s
     found = judge(KINDS[column], Sight(a_server(column), site_unread=unread), role=Role.ADMIN, posture=Posture.ARMED)
     assert beside_the_status(found) is expected(column, "BOBB")
     assert code in {reason.code for reason in found.reasons}
+    assert Sight(a_server()) == Sight(a_server(), site_unread=False)
 
 
 def test_a_readiness_warning_that_an_issue_explains_is_acknowledged_by_the_issue() -> None:
