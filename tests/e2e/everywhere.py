@@ -124,7 +124,7 @@ def preflight(page: Page, keys: list[str], do: str = "Start tests…") -> None:
     for key in keys:
         page.locator(f"[id='pick-{key}']").check()
     page.get_by_role("button", name=do).click()
-    expect(page.locator("#confirm")).to_be_visible()
+    expect(page.locator("#confirm")).to_be_visible(timeout=60_000)  # each is read anew before
 
 
 def fill(page: Page, cloud: Simulator, name: str, *, client: str, secret: str) -> None:
