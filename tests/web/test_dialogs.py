@@ -5,17 +5,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils.html import escape
-from django.utils.translation import override
 
-from drdash.audit.models import Entry
 from drdash.cloud.records import Server
 from drdash.failover import actions
 from drdash.failover.models import Action, State
-from drdash.simulator.faults import Kind
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
-from drdash.web.said import said
 from tests.stack import Poll
 from tests.web.opening import Shown, opened, posts
 from tests.web.seen import publish
@@ -242,20 +238,3 @@ def test_a_stop_where_the_status_does_not_tell_says_what_was_seen_to_run(
     assert "started by bob from here" in html
     assert "What runs is a test, as far as it was seen." in html
     assert 'class="wish production"' in html, "it counts as production all the same"
-
-
-@pytest.mark.parametrize("fault", ["403", "504", "html"])
-def test_what_is_stored_is_english_whatever_is_read(
-    bob: User, server: Server, simulator: Simulator, fault: Kind
-) -> None:
-    simulator.fail(fault, method="POST", path=":start_failover_test")
-    german = opened(bob, server, **{"Accept-Language": "de"})
-    assert "Test starten" in german.html
-    _, html, _ = german.send()
-    action = Action.objects.get()
-    stored = [action.error, *(f"{one.verb} {one.detail}" for one in Entry.objects.all())]
-    assert action.error
-    with override("de"):
-        assert said(action.error) != action.error
-        assert escape(said(action.error)) in html
-    assert not [one for one in stored if re.search(r"[äöüß]|\b(?:die|der|nicht|wurde)\b", one)]
