@@ -412,6 +412,26 @@ def test_whoever_was_paused_after_the_last_word_sends_nothing(cloud: RawCloud, p
         assert answer.sentence == "The last word to send it was too long ago."
 
 
+def test_whoever_was_paused_when_the_head_had_left_does_not_send_the_rest(cloud: RawCloud) -> None:
+    cloud.answers = [ACCEPTED]
+    looks: list[int] = []
+
+    def monotonic() -> float:
+        looks[:] = [one - 1 for one in looks]
+        return 3600.0 if looks and looks[0] < 0 else 0.0
+
+    client = Client(account_of(cloud), now=time.time, monotonic=monotonic)
+    client.ready()
+
+    def go() -> bool:
+        looks.append(2)  # at the clock, before the head leaves
+        return True
+
+    assert isinstance(client.stop_failover(SERVER, go=go).answer, wire.Unclear)
+    cloud.close()
+    assert not [call for call in cloud.calls if call.body], "half a request is none"
+
+
 def test_without_a_connection_the_last_word_is_not_asked() -> None:
     client = client_of(f"http://127.0.0.1:{free_port()}")
     sent = client.stop_failover(SERVER, go=lambda: pytest.fail("there is no connection"))
