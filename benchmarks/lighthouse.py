@@ -62,7 +62,7 @@ def sign_in(root: str, profile: str) -> str:
 
 
 def lighthouse(url: str, profile: str, form: str) -> dict[str, Any]:
-    """The report of one page."""
+    """The report of one page. At times Lighthouse loses its trace: then it tries again."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         flags = " ".join([*ARGUMENTS, "--headless", f"--user-data-dir={profile}"])
@@ -73,7 +73,10 @@ def lighthouse(url: str, profile: str, form: str) -> dict[str, Any]:
         # It goes back and waits for the page that was kept; ours loads anew then, and it would wait for ever.
         command += ["--skip-audits=bf-cache"]
         command += ["--preset=desktop"] if form == "desktop" else []
-        subprocess.run(command, check=True, env=os.environ | {"CHROME_PATH": str(CHROMIUM)})
+        for _ in range(3):
+            ended = subprocess.run(command, env=os.environ | {"CHROME_PATH": str(CHROMIUM)})
+            if ended.returncode == 0:
+                break
         found: dict[str, Any] = json.loads(report.read_text())
         return found
 
