@@ -156,9 +156,10 @@ def _points(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """The recovery points at hand, and where the cloud's are loaded from; a page without a script asks for them."""
     server = context["server"]
     choices = points.above(server, context["point"])
-    shown: dict[str, Any] = {"choices": choices, "points_url": points.url(server, choices)}
+    test = not context["production"]
+    shown: dict[str, Any] = {"choices": choices, "test": test, "points_url": points.url(server, choices, test=test)}
     if "points" in request.GET:
-        offer = points.offered(context["tenant"], server, choices)
+        offer = points.offered(context["tenant"], server, choices, test=test)
         shown |= {"choices": offer.above, "offer": offer}
     return shown
 

@@ -128,11 +128,7 @@ def of_site(seen: Seen[Site], tenant: str) -> Iterator[Told]:
         return
     issue = site.issues[0] if site.issues else None
     known = help_of(issue.code) if issue else None
-    do = (
-        phrase("What clears it: %(clears)s", clears=known.clears)
-        if known
-        else phrase("Look at the site in the cloud's console.")
-    )
+    do = known.clears if known else phrase("Look at the site in the cloud's console.")
     # A version is the time, in milliseconds, of the read that last changed the record.
     at = datetime.fromtimestamp(seen.version / 1000, UTC)
     name = phrase("Site %(name)s", name=cards.site_name(site.uuid, site).short)

@@ -1,6 +1,8 @@
 """The recovery points that a start's dialog offers. They are loaded into it once it is open: nothing there waits."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 from urllib.parse import urlencode
 
@@ -35,6 +37,7 @@ KIND = {
     "differential": phrase("differential"),
     "cdp": phrase("continuous"),
 }
+Told = Callable[[datetime | None], str]
 FOUND = Look(phrase("malware found"), "bad", "bad")
 
 
@@ -76,9 +79,10 @@ def above(server: Server, *chosen: str) -> tuple[Choice, ...]:
     return tuple(known)
 
 
-def url(server: Server, shown: tuple[Choice, ...]) -> str:
-    """Where the rest is loaded from; it is told which choices are there already."""
-    return f"{server_url(server.uuid)}recovery-points/?{urlencode([('above', one.value) for one in shown])}"
+def url(server: Server, shown: tuple[Choice, ...], *, test: bool) -> str:
+    """Where the rest is loaded from; it is told which choices are there already, and whether it is for a test."""
+    asked = [("above", one.value) for one in shown] + [("test", "1")] * test
+    return f"{server_url(server.uuid)}recovery-points/?{urlencode(asked)}"
 
 
 @require_safe
@@ -89,12 +93,17 @@ def points(request: HttpRequest, uuid: str) -> HttpResponse:
     tenant = found.estate.tenant
     if frame.role(tenant) is Role.VIEWER:
         raise Http404
-    offer = offered(frame.reach.tenants[tenant], found.server, above(found.server, *request.GET.getlist("above")[:5]))
-    return unkept(HttpResponse(render_to_string("dialogs/_points.html", {"offer": offer, "oob": True}, request)))
+    shown, test = above(found.server, *request.GET.getlist("above")[:5]), "test" in request.GET
+    offer = offered(frame.reach.tenants[tenant], found.server, shown, test=test)
+    return unkept(
+        HttpResponse(render_to_string("dialogs/_points.html", {"offer": offer, "test": test, "oob": True}, request))
+    )
 
 
-def offered(tenant: Tenant, server: Server, shown: tuple[Choice, ...]) -> Offer:
-    """Ask the cloud for the server's recovery points; ``shown`` are the choices that are there without."""
+def offered(tenant: Tenant, server: Server, shown: tuple[Choice, ...], *, test: bool) -> Offer:
+    """Ask the cloud for the server's recovery points; ``shown`` are the choices that are there without. ``test``: they
+    are for a test, which loses nothing.
+    """
     href = next((link.href for link in server.links or () if link.rel == Rel.RECOVERY_POINTS), None)
     if href is None:
         return Offer(above=shown, notes=(phrase("The cloud names no list of recovery points for this server."),))
@@ -106,17 +115,18 @@ def offered(tenant: Tenant, server: Server, shown: tuple[Choice, ...]) -> Offer:
     read = beside.ask(tenant, beside.BACKUPS, lambda get: vault.read(path, get, now=now.timestamp()))
     if isinstance(read, Trouble):
         return Offer(above=shown, notes=(read.sentence,))
-    return sorted_out(read, shown, now)
+    return sorted_out(read, shown, now, test=test)
 
 
-def sorted_out(read: Points, shown: tuple[Choice, ...], now: datetime) -> Offer:
+def sorted_out(read: Points, shown: tuple[Choice, ...], now: datetime, *, test: bool = False) -> Offer:
     """The list as choices, without those that are ``shown`` above: of these it tells what became known. Pure."""
     if read.at and abs(read.at - now) > SKEW:
         now = read.at
+    told = partial(loses, now=now, test=test)
     listed = {_value(one.ids): one for one in read.items}
     have = {one.value for one in shown}
     usable = [value for value, one in listed.items() if not one.broken]
-    news = [_latest(one, read, now) if one.value == LATEST else _news(one, listed, read, now) for one in shown]
+    news = [_latest(one, read, told) if one.value == LATEST else _news(one, listed, read, told) for one in shown]
     notes: list[str] = []
     if broken := len(listed) - len(usable):
         notes.append(
@@ -136,7 +146,7 @@ def sorted_out(read: Points, shown: tuple[Choice, ...], now: datetime) -> Offer:
         )
     if read.rest:
         notes.append(stored(read.rest))
-    choices = tuple(_choice(value, listed[value], now) for value in usable if value not in have)
+    choices = tuple(_choice(value, listed[value], told) for value in usable if value not in have)
     if not usable:
         notes.insert(0, phrase("The cloud lists no recovery point that can be used."))
     elif not choices:
@@ -144,7 +154,7 @@ def sorted_out(read: Points, shown: tuple[Choice, ...], now: datetime) -> Offer:
     return Offer(choices, tuple(news), tuple(notes))
 
 
-def _choice(value: str, point: Point, now: datetime) -> Choice:
+def _choice(value: str, point: Point, told: Told) -> Choice:
     facts = [KIND.get(point.type, point.type), size(point.size)]
     marks = [FOUND] if point.malware == MALWARE else []
     if point.malware == CLEAN:
@@ -157,13 +167,13 @@ def _choice(value: str, point: Point, now: datetime) -> Choice:
         value=value,
         point=point.ids,
         made=point.created,
-        loses=loses(point.created, now),
+        loses=told(point.created),
         facts=joined(", ", filter(None, facts)),
         marks=tuple(marks),
     )
 
 
-def _latest(one: Choice, read: Points, now: datetime) -> Choice:
+def _latest(one: Choice, read: Points, told: Told) -> Choice:
     """What is known of the latest: the cloud takes it by itself, so only a newest one without a doubt tells."""
     newest = next(iter(read.items), None)
     if newest is None or not read.newest:
@@ -171,27 +181,32 @@ def _latest(one: Choice, read: Points, now: datetime) -> Choice:
     if newest.broken:
         words = phrase("The check of the newest one found a critical error: which one the cloud takes is not known.")
         return msgspec.structs.replace(one, loses=words)
-    return msgspec.structs.replace(_choice(one.value, newest, now), words=one.words, point=None)
+    return msgspec.structs.replace(_choice(one.value, newest, told), words=one.words, point=None)
 
 
-def _news(one: Choice, listed: dict[str, Point], read: Points, now: datetime) -> Choice:
+def _news(one: Choice, listed: dict[str, Point], read: Points, told: Told) -> Choice:
     point = listed.get(one.value)
     if point is None:
         return one if read.rest else msgspec.structs.replace(one, loses=phrase("The cloud no longer lists it."))
-    told = msgspec.structs.replace(_choice(one.value, point, now), words=one.words)
+    known = msgspec.structs.replace(_choice(one.value, point, told), words=one.words)
     if point.broken:
         words = phrase("Its check found a critical error: it cannot be chosen.")
-        return msgspec.structs.replace(told, loses=words, off=True)
-    return told
+        return msgspec.structs.replace(known, loses=words, off=True)
+    return known
 
 
-def loses(made: datetime | None, now: datetime) -> str:
-    """What a start from a point of that time loses, in words."""
+def loses(made: datetime | None, now: datetime, *, test: bool = False) -> str:
+    """What a start from a point of that time loses, in words; how old its data is for a test, which loses nothing."""
+    if made is None and test:
+        return phrase("The cloud does not say when it was made.")
     if made is None:
         return phrase("The cloud does not say when it was made: what you lose is not known.")
+    if made > now + SKEW and test:
+        return phrase("It is dated in the future.")
     if made > now + SKEW:
         return phrase("It is dated in the future: what you lose is not known.")
-    return phrase("You lose %(span)s.", span=span(now - made))
+    age = span(now - made)
+    return phrase("Its data is %(span)s old.", span=age) if test else phrase("You lose %(span)s.", span=age)
 
 
 def span(age: timedelta) -> str:

@@ -28,10 +28,11 @@ VAULT = "/vault_manager/"
 IDS = {"archive_id": "A-1", "vault_id": "V-1"}
 
 
-def listed(user: User, server: Server, *shown: str) -> tuple[int, str]:
+def listed(user: User, server: Server, *shown: str, test: bool = False) -> tuple[int, str]:
     client = Client()
     client.force_login(user)
-    answer = client.get(f"/servers/{server.uuid}/recovery-points/", {"above": ["latest", *shown]})
+    asked = {"above": ["latest", *shown]} | ({"test": "1"} if test else {})
+    answer = client.get(f"/servers/{server.uuid}/recovery-points/", asked)
     return answer.status_code, answer.content.decode()
 
 
@@ -69,6 +70,21 @@ def test_the_newest_comes_first_with_what_a_start_from_it_loses(
     assert re.findall(r"<code>(B-\d)</code>", html) == ["B-1", "B-2"]
     assert "full, 1.0 GiB, no malware found" in html
     assert "continuous, 2.0 GiB" in html
+
+
+def test_a_test_loses_nothing_so_it_is_told_how_old_the_data_is(
+    bob: User, server: Server, simulator: Simulator
+) -> None:
+    have(simulator, server, {"created": hours_ago(6.21)}, {"created": hours_ago(30.5)})
+    assert 'test=1"' in opened(bob, server).html
+    told = listed(bob, server, test=True)[1]
+    assert "You lose" not in told
+    assert re.findall(r"Its data is [^<]*\.", told) == [
+        "Its data is 6 h 12 min old.",
+        "Its data is 1 d 6 h old.",
+        "Its data is 6 h 12 min old.",
+    ]
+    assert "lose" not in loses(None, NOON, test=True) + loses(NOON + timedelta(hours=1), NOON, test=True)
 
 
 def test_the_latest_tells_what_it_loses_when_the_list_has_come(bob: User, server: Server, simulator: Simulator) -> None:
@@ -124,7 +140,7 @@ def test_without_a_script_the_page_loads_them_when_asked(bob: User, server: Serv
     assert "B-2" not in plain
     html = client.get(f"{path}?points=1").content.decode()
     assert "<!doctype html>" in html
-    assert html.count("You lose 6 h 12 min.") == 2
+    assert html.count("Its data is 6 h 12 min old.") == 2
     assert "hx-swap-oob" not in html
     assert re.search(r'value="latest" checked', html)
 
