@@ -8,13 +8,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
 
 import pytest
 import redis
 import requests
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -34,8 +35,9 @@ from tests.web.opening import opened
 from tests.webs import Caller, Web, Webs, wait_until
 
 SAID = "Nothing was sent: the database cannot be written"
-# Enough for a short log, and not for one page of the database.
-FULL = 4096
+# How long a file may be where the disk is full. SQLite's shared memory is as long: cut short, it would end under those
+# who have mapped it, the test's own process too. The database and its write-ahead log are longer.
+FULL = 32 * 1024
 Trouble = Callable[[], AbstractContextManager[None]]
 
 
@@ -60,18 +62,18 @@ def locked() -> Iterator[None]:
     connection.close()
 
 
-# The limit of the process holds for SQLite's shared memory too, which the test's own process has mapped: it may end
-# under it (a bus error), and take the whole suite along. So it is done alone.
-alone = pytest.mark.skipif(not TORTURE, reason="a full disk may end the test's own process: make torture")
-
-
-def full(web: Web) -> None:
-    """From now on the disk is full for this process."""
-    resource.prlimit(web.pid, resource.RLIMIT_FSIZE, (FULL, resource.RLIM_INFINITY))
-
-
-def roomy(web: Web) -> None:
-    resource.prlimit(web.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+@contextmanager
+def full(web: Web) -> Iterator[None]:
+    """The disk is full for this process."""
+    with closing(sqlite3.connect(str(connection.settings_dict["NAME"]), isolation_level=None)) as reader:
+        # While somebody reads what was there before it, the write-ahead log only grows.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM django_session").fetchone()
+        Session.objects.create(session_key="long", session_data="x" * 4 * FULL, expire_date=timezone.now())
+        resource.prlimit(web.pid, resource.RLIMIT_FSIZE, (FULL, resource.RLIM_INFINITY))
+        yield
+        if web.condition:
+            resource.prlimit(web.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 @pytest.mark.parametrize("trouble", [read_only, locked])
@@ -173,20 +175,18 @@ def asked(caller: Caller, web: Web, server: Server) -> tuple[threading.Thread, l
     return asking, answers
 
 
-@alone
 def test_a_disk_that_is_full_from_the_start_sends_nothing(
     webs: Webs, simulator: Simulator, server: Server, tenant: Tenant, alice: User
 ) -> None:
     caller, web = Caller(alice, tenant), webs.start()
     assert caller.get(web, "servers/").status_code == 200
-    full(web)
-    for _ in range(cases(3, full=300)):
-        answer = caller.act(web, server.uuid)
-        assert answer is not None
-        assert (answer.status_code, answer.json()["detail"][: len(SAID)]) == (503, SAID)
-    assert caller.get(web, "servers/").status_code == 200
-    assert requests.get(f"{web.url}/login/", timeout=10).status_code == 200
-    roomy(web)
+    with full(web):
+        for _ in range(cases(3, full=300)):
+            answer = caller.act(web, server.uuid)
+            assert answer is not None
+            assert (answer.status_code, answer.json()["detail"][: len(SAID)]) == (503, SAID)
+        assert caller.get(web, "servers/").status_code == 200
+        assert requests.get(f"{web.url}/login/", timeout=10).status_code == 200
     assert simulator.posts == []
     answer = caller.act(web, server.uuid)
     assert answer is not None
@@ -217,23 +217,21 @@ def test_a_process_that_is_stopped_while_it_writes_stops_no_page_and_no_action_i
     assert len(simulator.posts) == 1
 
 
-@alone
 def test_a_disk_that_is_full_before_the_claim_sends_nothing(
     webs: Webs, simulator: Simulator, server: Server, tenant: Tenant, alice: User
 ) -> None:
     web = webs.start("call drdash/failover/claiming.py claim", signal=signal.SIGSTOP)
     asking, answers = asked(Caller(alice, tenant), web, server)
     wait_until(lambda: web.condition == "T", "it is about to be claimed")
-    full(web)
-    web.signal(signal.SIGCONT)
-    asking.join(30)
-    assert answers[0] is not None
-    assert (answers[0].status_code, SAID in answers[0].json()["detail"]) == (503, True)
-    assert simulator.posts == []
-    assert Action.objects.get().state == State.REQUESTED  # until its time is over
+    with full(web):
+        web.signal(signal.SIGCONT)
+        asking.join(30)
+        assert answers[0] is not None
+        assert (answers[0].status_code, SAID in answers[0].json()["detail"]) == (503, True)
+        assert simulator.posts == []
+        assert Action.objects.get().state == State.REQUESTED  # until its time is over
 
 
-@alone
 def test_an_outcome_that_cannot_be_written_is_in_the_log_and_unknown_later(
     webs: Webs, simulator: Simulator, server: Server, tenant: Tenant, alice: User
 ) -> None:
@@ -241,20 +239,20 @@ def test_an_outcome_that_cannot_be_written_is_in_the_log_and_unknown_later(
     caller = Caller(alice, tenant)
     asking, answers = asked(caller, web, server)
     wait_until(lambda: web.condition == "T", "the answer is there")
-    full(web)
-    web.signal(signal.SIGCONT)
-    asking.join(30)
-    assert answers[0] is not None
-    assert (answers[0].status_code, answers[0].json()["state"]) == (201, "sending")
-    task = simulator.world.servers[server.key].task
-    assert task is not None
-    action = Action.objects.get()
-    log = web.log.read_text()
-    written = re.search(rf"ERROR drdash\.failover\.outcomes What came of action {action.pk} .*", log)
-    assert written is not None
-    assert task.uuid in written[0]
-    assert "202" in written[0]
-    assert found(log.encode(), [simulator.client_secret]) == []
-    following.sweep(timezone.now() + timedelta(seconds=following.SEND_SECONDS + 1))
-    assert caller.get(web, "actions/").json()["results"][0]["state"] == "unknown"
-    assert len(simulator.posts) == 1
+    with full(web):
+        web.signal(signal.SIGCONT)
+        asking.join(30)
+        assert answers[0] is not None
+        assert (answers[0].status_code, answers[0].json()["state"]) == (201, "sending")
+        task = simulator.world.servers[server.key].task
+        assert task is not None
+        action = Action.objects.get()
+        log = web.log.read_text()
+        written = re.search(rf"ERROR drdash\.failover\.outcomes What came of action {action.pk} .*", log)
+        assert written is not None
+        assert task.uuid in written[0]
+        assert "202" in written[0]
+        assert found(log.encode(), [simulator.client_secret]) == []
+        following.sweep(timezone.now() + timedelta(seconds=following.SEND_SECONDS + 1))
+        assert caller.get(web, "actions/").json()["results"][0]["state"] == "unknown"
+        assert len(simulator.posts) == 1
