@@ -14,6 +14,8 @@ from drdash.phrases import Phrase
 
 # A msgid with fewer letters of its own might be taken for what somebody else wrote.
 FEWEST_LETTERS = 8
+# Whoever wrote more, or put more sentences side by side, was not this program.
+LONGEST, MOST_TOGETHER = 600, 4
 
 ENDS = (".", "!", "?")
 
@@ -22,9 +24,11 @@ _ENDS = re.compile(r"(?<=[.!?]) ")
 
 
 class _Form(msgspec.Struct, frozen=True):
-    """A msgid with values: how a sentence made of it looks."""
+    """A msgid with values: how a sentence made of it looks. ``begins``, ``ends``: what is quicker to see than that."""
 
     msgid: str
+    begins: str
+    ends: str
     pattern: Pattern[str]
 
 
@@ -52,9 +56,11 @@ def stored(text: str) -> Stored:
 def _said(text: str, catalog: DjangoTranslation) -> str:
     if (whole := _one(text, catalog)) is not None:
         return whole
+    if len(text) > 2 * LONGEST:
+        return text
     told, rest = "", _ENDS.split(text)
     while rest:
-        for count in range(len(rest), 0, -1):
+        for count in range(min(len(rest), MOST_TOGETHER), 0, -1):
             known = _one(" ".join(rest[:count]), catalog)
             if known is not None or count == 1:
                 gap = "" if not told or told.endswith("。") else " "
@@ -67,7 +73,9 @@ def _one(text: str, catalog: DjangoTranslation) -> str | None:
     """One msgid, or None where it is none."""
     if (word := gettext(text)) != text:
         return word
-    for form in _forms(catalog):
+    for form in _forms(catalog) if len(text) <= LONGEST else ():
+        if not text.startswith(form.begins) or not text.endswith(form.ends):
+            continue
         found = form.pattern.fullmatch(text)
         if found and not any(_broken_off(value) for value in found.groups()):
             return gettext(form.msgid) % {
@@ -96,8 +104,14 @@ def _forms(catalog: DjangoTranslation) -> list[_Form]:
         if isinstance(msgid, str) and word and _VALUE.search(msgid):
             pieces = _VALUE.split(msgid)
             if sum(letter.isalpha() for piece in pieces[::2] for letter in piece) >= FEWEST_LETTERS:
-                found.append((sum(map(len, pieces[::2])), _Form(msgid, _pattern(pieces))))
+                found.append(
+                    (sum(map(len, pieces[::2])), _Form(msgid, _plain(pieces[0]), _plain(pieces[-1]), _pattern(pieces)))
+                )
     return [form for _, form in sorted(found, key=lambda one: -one[0])]
+
+
+def _plain(piece: str) -> str:
+    return piece.replace("%%", "%")
 
 
 def _pattern(pieces: list[str]) -> Pattern[str]:
@@ -105,7 +119,7 @@ def _pattern(pieces: list[str]) -> Pattern[str]:
     made = ""
     for place, piece in enumerate(pieces):
         if place % 2 == 0:
-            made += re.escape(piece.replace("%%", "%"))
+            made += re.escape(_plain(piece))
         else:
             made += f"(?P={piece})" if piece in names else f"(?P<{piece}>.*?)"
             names.add(piece)

@@ -1,6 +1,7 @@
 """What is made in English, and perhaps stored, is said by the page in its reader's language."""
 
 import ast
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,14 @@ def test_a_sentence_that_another_ends_in_is_not_taken_for_the_values_of_the_firs
     with translation.override("ja"):
         told = english("Paused by %(username)s.", username="bob") + " Then the lights went out"
         assert said(told) == "bobが一時停止しました。Then the lights went out"
+
+
+@pytest.mark.parametrize("text", ["a. " * 300, "a. " * 40_000, "The cloud refused it (" + ") " * 280])
+def test_what_a_cloud_made_up_to_be_hard_to_read_is_shown_as_it_came_and_soon(text: str) -> None:
+    with translation.override("ja"):
+        begun = time.process_time()
+        assert said(text) == text
+        assert time.process_time() - begun < 1
 
 
 def test_english_readers_get_what_is_stored_to_the_byte() -> None:
