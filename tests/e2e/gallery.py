@@ -28,7 +28,7 @@ OUT = ROOT / "docs" / "gallery"
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 # The window, the tallest picture, and WebP's quality.
 SIZES = {"desktop": (1280, 900, 1100), "phone": (390, 844, 1200)}
-QUALITY = 32
+QUALITY = 27
 MOST = 6_000_000  # bytes, all together
 DIALOG = "dialog-"
 LANGUAGES = {"de-DE": "in German", "ja-JP": "in Japanese"}
@@ -239,7 +239,7 @@ def index(names: dict[str, list[str]]) -> Iterator[str]:
     yield ""
     yield "Every kind of page in the demo, light and dark, on a desk and on a phone. `make gallery` takes them anew."
     for name, files in names.items():
-        yield f"\n## {name.replace('-', ' ').capitalize()}\n"
+        yield f"\n## {name[:1].upper()}{name[1:].replace('-', ' ')}\n"
         yield "| | light | dark |\n|---|---|---|"
         for size, wide in (("desktop", 480), ("phone", 200)):
             pictures = [
