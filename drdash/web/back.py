@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.urls import Resolver404, resolve, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -32,8 +33,16 @@ def _first(request: HttpRequest, *places: str) -> str:
     return next((place for place in places if _readable(request, place)), reverse("home"))
 
 
+def _hosts(request: HttpRequest) -> set[str]:
+    """Ours, as the browser calls it; none for whoever calls it by another's name, and is told so."""
+    try:
+        return {request.get_host()}
+    except DisallowedHost:
+        return set()
+
+
 def _readable(request: HttpRequest, place: str) -> bool:
-    if not url_has_allowed_host_and_scheme(place, {request.get_host()}, require_https=request.is_secure()):
+    if not url_has_allowed_host_and_scheme(place, _hosts(request), require_https=request.is_secure()):
         return False
     try:
         return resolve(urlsplit(place).path).url_name not in ONLY_SENT

@@ -1,10 +1,12 @@
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import URLPattern
+from django.utils.translation import override
 
 from drdash.web.back import ONLY_SENT
+from drdash.web.broken import broken
 from drdash.web.urls import urlpatterns
 from tests.web.who_may import TABLE
 
@@ -128,3 +130,14 @@ def test_it_is_said_of_every_address_that_nothing_can_be_read_there() -> None:
     routes = {str(one.pattern): one.name for one in urlpatterns if isinstance(one, URLPattern)}
     unread = {name for route, name in routes.items() if name and TABLE[route] and not any(r.get for r in TABLE[route])}
     assert unread - {"styleguide"} == ONLY_SENT
+
+
+def test_what_fails_is_told_in_the_readers_language() -> None:
+    refused = reader(asks="de").get("/login/", headers={"Host": "elsewhere.example"})
+    assert refused.status_code == 400
+    assert "Diese Anfrage" in refused.content.decode()
+    with override("de"):
+        failed = broken(RequestFactory().get("/"))
+    for page in (refused, failed):
+        assert '<html lang="de"' in page.content.decode()
+        assert "Zur Übersicht" in page.content.decode()
