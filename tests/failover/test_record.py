@@ -43,6 +43,8 @@ def test_a_new_action_is_requested_by_a_person(cast: Cast) -> None:
     fields = {name: getattr(made, name) for name in ("tenant", "cloud", "server_uuid", "server_name", "kind")}
     made.delete()
     now = timezone.now()
+    with pytest.raises(RuntimeError), transaction.atomic():  # which may still be undone
+        record.create(user=cast.alice, now=now, production=True, idempotency_key="k", **fields)
     action = record.create(user=cast.alice, now=now, production=True, idempotency_key="k", **fields)
     assert (action.state, action.requested_at) == (State.REQUESTED, now)
     assert last_entry() == ("alice", action.pk, "start_failover_prod Requested", "")
