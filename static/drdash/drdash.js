@@ -62,28 +62,27 @@ function mark() {
 
 // ---- the stream: it survives its connections
 const bar = $("stream-lost");
-const names = new Set();
 let source, url, timer, worry, pause = 1000;
 
-class Stream extends EventTarget {
-	addEventListener(name, listener) {
-		super.addEventListener(name, listener);
-		names.add(name);
-		source?.addEventListener(name, hear);
-	}
-	close() {
-		source?.close();
-		clearTimeout(timer);
-		worry = clearTimeout(worry);
-	}
-}
-const stream = new Stream();
-Object.entries({
+// Each event has one listener, the newest: what it replaced is not kept alive by it.
+const heard = {
 	beat: ({ data }) => (offset = data * 1000 - Date.now()),
 	"estate-changed": () => refresh(),
 	resync: () => refresh(true),
 	"rights-changed": () => location.reload(),
-}).forEach((one) => stream.addEventListener(...one));
+};
+const stream = {
+	addEventListener(name, listener) {
+		heard[name] = listener;
+		source?.addEventListener(name, hear);
+	},
+	removeEventListener: (name) => delete heard[name],
+	close() {
+		source?.close();
+		clearTimeout(timer);
+		worry = clearTimeout(worry);
+	},
+};
 
 function hear({ type, data, lastEventId }) {
 	if (lastEventId) url = url.replace(/after=.*/, "after=" + lastEventId);
@@ -91,7 +90,7 @@ function hear({ type, data, lastEventId }) {
 	pause = 1000;
 	worry = clearTimeout(worry);
 	lose(false);
-	stream.dispatchEvent(new MessageEvent(type, { data }));
+	heard[type]?.({ data });
 }
 
 function lose(lost) {
@@ -103,7 +102,7 @@ function open() {
 	source?.close();
 	listen();
 	source = new EventSource(url);
-	for (const name of names) source.addEventListener(name, hear);
+	for (const name in heard) source.addEventListener(name, hear);
 	source.onerror = reopen;
 }
 
