@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from drdash import senders
@@ -34,10 +34,12 @@ from drdash.failover.sighting import Expired
 from drdash.simulator.server import running as simulated
 from drdash.simulator.simulation import Simulator
 from drdash.tasks import one_pass
+from drdash.tenants import access
 from drdash.tenants import connect as connecting
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
 from tests.failover.test_preflight import named
+from tests.failover.test_record import announced
 from tests.failover.test_unwritable import read_only
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -131,6 +133,20 @@ def test_a_pause_is_no_way_around_the_rate(simulator: Simulator, tenant: Tenant,
     clock.time -= timedelta(seconds=50)  # of the minute that was waited
     assert running.step(batch, gone_on(batch, clock), now=clock) == 50.0
     assert len(simulator.posts) == 1
+
+
+def test_it_is_made_for_good_and_every_step_is_told_once_it_is(tenant: Tenant, bob: User) -> None:
+    plan = planned(bob, tenant, FIVE[0])
+    with pytest.raises(RuntimeError), transaction.atomic():  # which may still be undone
+        confirmed(bob, plan)
+    assert not Batch.objects.exists()
+    before = len(announced())
+    batch = confirmed(bob, plan)
+    assert announced()[before:] == [{"notice"}]
+    with transaction.atomic():
+        gone_on(batch, Clock())
+        assert len(announced()) == before + 1
+    assert announced()[before + 1 :] == [{"notice"}]
 
 
 def test_a_plan_that_is_confirmed_twice_makes_one_batch(tenant: Tenant, bob: User) -> None:
@@ -242,6 +258,15 @@ def test_the_owners_rights_are_asked_anew_for_each_item(simulator: Simulator, te
 
 
 # ---- stop
+
+
+def test_its_owner_may_stop_it_whatever_became_of_their_role(tenant: Tenant, bob: User, victor: User) -> None:
+    batch = confirmed(bob, planned(bob, tenant, *FIVE[:2]))
+    Membership.objects.filter(user=bob).update(role=Role.VIEWER)
+    assert [batches.may_stop(batch, one, access.reach(one)) for one in (bob, victor)] == [True, False]
+    batches.stop(batch, by=bob, now=timezone.now())
+    assert stages(batch) == [Stage.NEVER] * 2
+    assert not batches.may_stop(batch, bob, access.reach(bob))
 
 
 def test_a_stop_really_stops_what_was_not_sent(simulator: Simulator, tenant: Tenant, bob: User) -> None:
@@ -426,7 +451,8 @@ def test_a_runner_that_was_given_up_sends_nothing_when_it_wakes(
     running.step(batch, awake, now=clock)
     clock.wait(60)
     assert running.step(batch, asleep, now=clock) is None
-    assert len(simulator.posts) == 1
+    batches.hold(batch, runner=asleep, why="It woke.", now=clock())  # nor does it hold the other up
+    assert (batch.state, len(simulator.posts)) == (Batch.State.RUNNING, 1)
     running.run(batch.pk, awake, now=clock, wait=clock.wait)
     assert len(simulator.posts) == 3
 

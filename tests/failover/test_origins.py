@@ -195,6 +195,47 @@ def test_a_process_that_has_just_begun_learns_what_another_remembered(
     assert Failover.objects.filter(server_uuid=server.key).count() == 1
 
 
+def test_what_is_known_of_it_is_kept_by_a_process_that_learns_it_later(
+    simulator: Simulator, tenant: Tenant, bob: User, server: Server, polled: Poll
+) -> None:
+    action = start(bob, tenant, server)
+    simulator.advance(60)
+    polled()
+    started = Failover.objects.get(server_uuid=server.key)
+    assert start(bob, tenant, server, Kind.STOP).state == State.ACCEPTED
+    origins.forget()
+    assert told(read(tenant, server, "POWERING_OFF", failover=started.failover_id, after=2)) == (
+        Origin.OURS,
+        False,
+        action,  # who stops it did not start it
+    )
+
+
+def test_an_automated_test_stays_one_for_a_process_that_has_just_begun(tenant: Tenant, server: Server) -> None:
+    read(tenant, server, "FAILOVER_TEST_AUTO")
+    origins.forget()
+    assert told(read(tenant, server, "POWERING_OFF", after=2)) == (Origin.AUTOMATED, False, None)
+
+
+def test_what_another_process_remembered_is_looked_up_once(tenant: Tenant) -> None:
+    servers = [seen.server("s-1", status="FAILOVER_TEST", recovery=_running(1))]
+    origins.note(tenant.pk, servers, started=timezone.now())
+    origins.forget()
+    origins.note(tenant.pk, servers, started=timezone.now())
+    with CaptureQueriesContext(connection) as then:
+        origins.note(tenant.pk, servers, started=timezone.now())
+    assert len(then) == 0
+
+
+def test_what_was_seen_before_is_said_only_of_a_failover_whose_id_can_be_remembered() -> None:
+    production = Failover(production=True)
+    for failover, produces in (("x" * 200, True), ("x" * 201, False), ("", False)):
+        recovery = {"active_failover": {"id": failover}}
+        silent = seen.server("s-1", status="POWERING_OFF", recovery=recovery)
+        assert origins.produces(silent, production) is produces
+    assert origins.produces(seen.server("s-1", status="FAILOVER_PROD"), None)
+
+
 def test_ids_that_no_row_can_hold_are_not_remembered_and_stand_in_nobodys_way(tenant: Tenant, server: Server) -> None:
     assert read(tenant, server, "FAILOVER_TEST", failover="x" * 201) is None
     assert read(tenant, server, "FAILOVER_TEST", failover="x" * 200) is not None

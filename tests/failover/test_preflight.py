@@ -14,7 +14,7 @@ from drdash.failover.actions import TooMany
 from drdash.failover.actions import _slots as action_slots
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action
-from drdash.failover.preflight import Line, Lot, Preflight, _slots, preflight
+from drdash.failover.preflight import Line, Lot, Preflight, _from_before, _slots, preflight
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Tenant
 from tests.stack import Poll
@@ -74,9 +74,10 @@ def test_the_chosen_are_sorted_into_what_goes_what_waits_for_which_task_and_what
 
 @pytest.mark.usefixtures("polled")
 def test_many_servers_of_a_tenant_are_read_in_one_go(simulator: Simulator, tenant: Tenant, bob: User) -> None:
-    chosen = named(tenant, "ams-crm-01", "ams-erp-01", "ams-git-01", "ams-git-02", "ber-web-01")
+    names = ["ams-crm-01", "ams-erp-01", "ams-git-01", "ams-git-02", "ber-web-01"]
     simulator.forget_requests()
-    found = flown(bob, chosen)
+    found = flown(bob, named(tenant, *reversed(names)))
+    assert [line.server.name for line in found.lines] == names
     assert [line.lot for line in found.lines] == [Lot.GO] * 5
     assert sorted(gets(simulator)) == ["/servers", "/sites"]
 
@@ -163,6 +164,29 @@ def test_each_goes_from_its_newest_point_before_a_time_and_without_one_is_blocke
     assert point is not None
     assert point.ids.backup_id == "B-2"
     assert (found["ams-erp-01"].lot, codes(found["ams-erp-01"])) == (Lot.BLOCKED, ["NoPoint"])
+
+
+@pytest.mark.usefixtures("polled")
+def test_what_cannot_be_asked_for_its_points_or_not_in_time_is_blocked_and_says_which(
+    simulator: Simulator, tenant: Tenant, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = named(tenant, "ams-crm-01")
+    have(simulator, chosen[0][1], {"created": hours_ago(30)})
+    before = datetime.now(UTC) - timedelta(hours=20)
+    goes = flown(bob, chosen)
+    monkeypatch.setattr("drdash.failover.preflight.POINTS_SECONDS", 0.0)
+    simulator.forget_requests()
+    (late,) = flown(bob, chosen, before=before).lines
+    assert (late.lot, [one.message for one in late.against]) == (
+        Lot.BLOCKED,
+        ["Its recovery points were not read in time."],
+    )
+    assert not any("vault_manager" in one.path for one in simulator.requests)
+    monkeypatch.undo()
+    tenant.credential.sealed_secret = "what none of the keys opens"
+    tenant.credential.save()  # since its servers were read
+    (cut_off,) = _from_before(goes.lines, before)
+    assert (cut_off.lot, [one.message for one in cut_off.against]) == (Lot.BLOCKED, ["The cloud cannot be asked."])
 
 
 def listed(*ages: float, rest: str = "", newest: bool = True) -> Points:
