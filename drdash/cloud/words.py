@@ -1,7 +1,7 @@
 """The cloud's words, as the references list them, with room for those that it may add."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 
 class OpenEnum(StrEnum):
@@ -20,6 +20,10 @@ class OpenEnum(StrEnum):
     def known(self) -> bool:
         """Whether the references list this word."""
         return self._value_ in type(self)._value2member_map_
+
+    def __reduce_ex__(self, proto: object) -> tuple[Any, ...]:
+        # Some releases of Python restore members by name, and an unknown word is none.
+        return type(self), (self._value_,)
 
     # Equal to the plain string of its value, so it must hash like it: links and issues are looked up by either.
     __hash__ = str.__hash__
