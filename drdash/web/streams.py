@@ -12,7 +12,9 @@ from drdash.web.topics import BARE
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-SLICE = 64 * 1024  # bytes handed to the transport at once
+# A browser takes in all that came at once in one task, so very many changes go out in slices, with a pause to draw.
+SLICE = 24 * 1024  # bytes
+BREATH = 0.05  # seconds
 GRACE = 1.0  # seconds that an ended stream has to take its last bytes
 
 _LINES = re.compile(r"\r\n|\r|\n")
@@ -95,6 +97,8 @@ class Stream:
                     next_beat = clock() + heartbeat
                 if part:
                     await send({"type": "http.response.body", "body": part, "more_body": True})
+                    if self._waiting:
+                        await asyncio.sleep(BREATH)
                     continue
                 self._wake.clear()
                 with suppress(TimeoutError):

@@ -8,7 +8,7 @@ import pytest
 
 from drdash.tenants.roles import Role
 from drdash.web.sessions import Watcher
-from drdash.web.streams import GRACE, RIGHTS_CHANGED, SLICE, Stream, frame
+from drdash.web.streams import BREATH, GRACE, RIGHTS_CHANGED, SLICE, Stream, frame
 
 Message = MutableMapping[str, Any]
 LARGE = "x" * SLICE
@@ -67,6 +67,18 @@ def test_an_id_goes_out_with_the_last_frame_that_it_stands_for_and_no_earlier() 
         one.reached("7-0")
         await reader.take(3)
         assert [b"id: 7-0" in body for body in reader.got[1:]] == [False, False, True]
+
+    running(test)
+
+
+def test_between_slices_a_page_has_time_to_draw() -> None:
+    async def test(one: Stream, reader: Reader, task: "asyncio.Task[None]") -> None:
+        for number in range(3):
+            one.push(f"server-row-{number}", 1, frame(f"server-row-{number}", LARGE))
+        await reader.take(1)
+        began = asyncio.get_running_loop().time()
+        await reader.take(2)
+        assert asyncio.get_running_loop().time() - began >= 2 * BREATH - 0.01
 
     running(test)
 
