@@ -22,7 +22,7 @@ from drdash.cloud.records import Server
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Tenant
 from drdash.web.live import Hub
-from tests.sizes import TORTURE
+from tests.sizes import TORTURE, tell
 from tests.stack import Poll
 from tests.web.two_tenants import HOME, NAMES, ROLES, Asked, World, two_tenants
 from tests.web.who_may import MEMBERS, TABLE
@@ -140,6 +140,7 @@ def test_nobody_gets_what_is_not_theirs(world: World) -> None:
             answer = world.ask(asked, client)
         if what := wrong(asked, answer, written):
             problems.append((asked.role, asked.method, world.path(asked), what, answer.status_code, sorted(written)))
+    tell(f"{sum(1 for _ in every_request())} requests, {len(problems)} unexpected successes")
     assert not problems, "\n".join(map(str, problems))
     assert world.simulator.posts == []
 
