@@ -40,7 +40,7 @@ def test_a_change_in_the_cloud_is_on_the_open_pages_within_an_interval(person: S
     took = time.monotonic() - before
     assert lister.stayed()
     assert watcher.stayed()
-    assert took < POLL_SECONDS + 1
+    assert took < 2 * POLL_SECONDS, "no later than the next pass, also on a machine that is busy"
 
 
 def test_filters_work_in_place_and_live_in_the_address(person: SignIn) -> None:
