@@ -1,23 +1,41 @@
-"""The viewer's zone. The script knows it, and keeps it in a cookie: what the server writes is in that zone then too.
+"""Times as the viewer reads them: in their zone, which the script knows and keeps in a cookie, and ages in words.
 
-Rows and panels are drawn once for all who may see them, in UTC; so it is the finished page in which times are put into
-the zone of whoever asked.
+Rows and panels are drawn once for all who may see them and at any time, as moments in UTC; so it is the finished page
+in which they are put into the zone and the language of whoever asked, as old as they are now. The script finds the
+words that it would write itself, and lets them tick.
 """
 
 import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, tzinfo
-from functools import cache
+from functools import cache, lru_cache
+from math import floor
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from drdash.phrases import Phrase, phrases
 
 COOKIE = "drdash_zone"
 UTC = ZoneInfo("UTC")
 
-_TIME = re.compile(r'(<time datetime="([^"]+)"[^>]*>)[^<]*(?=</time>)')
+_TIME = re.compile(r'<time datetime="([^"]+)" data-show="(at|age|until)"[^>]*>[^<]*(?=</time>)')
+_AGO: dict[int, Callable[[int], Phrase]] = {
+    86400: lambda n: phrases("%(count)s day ago", "%(count)s days ago", n),
+    3600: lambda n: phrases("%(count)s hour ago", "%(count)s hours ago", n),
+    60: lambda n: phrases("%(count)s minute ago", "%(count)s minutes ago", n),
+    1: lambda n: phrases("%(count)s second ago", "%(count)s seconds ago", n),
+}
+_AHEAD: dict[int, Callable[[int], Phrase]] = {
+    86400: lambda n: phrases("in %(count)s day", "in %(count)s days", n),
+    3600: lambda n: phrases("in %(count)s hour", "in %(count)s hours", n),
+    60: lambda n: phrases("in %(count)s minute", "in %(count)s minutes", n),
+    1: lambda n: phrases("in %(count)s second", "in %(count)s seconds", n),
+}
 
 
 def of(request: HttpRequest) -> ZoneInfo:
@@ -35,16 +53,20 @@ def words(at: datetime, zone: tzinfo) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S %Z}"
 
 
+def away(at: datetime, now: datetime) -> str:
+    """How far away a moment is: "3 minutes ago", "in 2 hours", in the words that browsers have for it."""
+    return _away(floor((at - now).total_seconds() + 0.5), get_language() or "")
+
+
 def zoned(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: the times of a page, or of a part of one, in the zone of whoever asked for it."""
+    """Middleware: the times of a page, or of a part of one, as whoever asked for it reads them."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        zone = of(request)
-        if zone is UTC or not isinstance(response, HttpResponse):
-            return response
-        if response.headers.get("Content-Type", "").startswith("text/html"):
-            response.content = _TIME.sub(lambda found: _said(found, zone), response.content.decode())
+        html = response.headers.get("Content-Type", "").startswith("text/html")
+        if html and isinstance(response, HttpResponse):
+            zone, now = of(request), timezone.now()
+            response.content = _TIME.sub(lambda found: _said(found, zone, now), response.content.decode())
         return response
 
     return middleware
@@ -55,5 +77,19 @@ def _known() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _said(found: re.Match[str], zone: tzinfo) -> str:
-    return found[1] + words(datetime.fromisoformat(found[2]), zone)
+def _said(found: re.Match[str], zone: tzinfo, now: datetime) -> str:
+    moment, show = found.groups()
+    at = datetime.fromisoformat(moment)
+    exact = words(at, zone)
+    text = away(at, now) if show == "age" else exact
+    if show == "until" and at > now:
+        text = f"{exact} ({away(at, now)})"
+    return f'<time datetime="{moment}" data-show="{show}" title="{exact}">{text}'
+
+
+@lru_cache(10_000)
+def _away(seconds: int, language: str) -> str:
+    """By language, as what is kept was said in one."""
+    unit = next(one for one in _AGO if abs(seconds) >= one * 1.5 or one == 1)
+    number = floor(seconds / unit + 0.5) or -1
+    return (_AGO if number < 0 else _AHEAD)[unit](abs(number)).said()

@@ -14,14 +14,14 @@ let offset = page.dataset.now - Date.now();
 const now = () => Date.now() + offset;
 const tongue = navigator.languages.find((one) => one.startsWith(page.lang)) || page.lang;
 const exact = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium" });
-const relative = new Intl.RelativeTimeFormat(tongue, { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat(tongue);
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 document.cookie = `drdash_zone=${exact.resolvedOptions().timeZone}; path=/; max-age=31536000; samesite=lax`;
 
 function away(at) {
 	const s = Math.round((at - now()) / 1000);
 	const [unit, size] = UNITS.find(([, size]) => Math.abs(s) >= size * 1.5 || size === 1);
-	return relative.format(Math.round(s / size), unit);
+	return relative.format(Math.round(s / size) || -1, unit);
 }
 
 function show(time) {
