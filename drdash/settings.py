@@ -124,8 +124,7 @@ if PUBLIC_URL:
 HTTPS = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_AGE = 12 * 3600
-SESSION_COOKIE_NAME = "drdash_session"
-CSRF_COOKIE_NAME = "drdash_csrf"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "drdash_session", "drdash_csrf"
 CSRF_COOKIE_HTTPONLY = True  # pages carry the token in hx-headers
 if HTTPS:
     SECURE_HSTS_SECONDS = 365 * 24 * 3600

@@ -1,6 +1,6 @@
 """The pages on which tenants are kept: which there are, in which state, and what their admins may do with them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,15 +17,11 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from drdash.audit.models import Entry
-from drdash.english import english
-from drdash.estate import copies
 from drdash.estate.aside import aside
 from drdash.estate.replica import replica
-from drdash.estate.store import StoreAway, store
-from drdash.failover.guard import PRODUCTION, TESTS
-from drdash.failover.models import OPEN, Action
-from drdash.phrases import Phrase, phrase
-from drdash.tenants import access, keeping
+from drdash.estate.store import store
+from drdash.phrases import Phrase
+from drdash.tenants import access
 from drdash.tenants.access import Denied, Reach
 from drdash.tenants.checking import Refusal
 from drdash.tenants.models import Credential, Membership, Tenant
@@ -35,51 +31,10 @@ from drdash.web.frame import frame_of, page, unkept, wants_part
 from drdash.web.pauses import pauses_of
 from drdash.web.said import said
 from drdash.web.tenantcards import TenantCard, credential_card, tenant_card
+from drdash.web.tenantdeeds import DEEDS, MANY, Deed
 
 PAGE = 100
 TOLD = 20
-# What is done, and its words within a sentence and at the begin of one.
-DEEDS: dict[str, tuple[Callable[..., object], Phrase, Phrase]] = {
-    "pause": (keeping.pause, phrase("paused"), phrase("Paused")),
-    "resume": (keeping.resume, phrase("resumed"), phrase("Resumed")),
-    "arm": (keeping.arm, phrase("armed"), phrase("Armed")),
-    "disarm": (keeping.disarm, phrase("only watched from now on"), phrase("Only watched from now on")),
-    "two-persons": (
-        keeping.ask_two_persons,
-        phrase("production takes two persons from now on"),
-        phrase("Production takes two persons from now on"),
-    ),
-    "one-person": (
-        keeping.ask_one_person,
-        phrase("production takes one person from now on"),
-        phrase("Production takes one person from now on"),
-    ),
-}
-MANY = ("pause", "resume", "arm", "disarm")
-OFFERS = {
-    "pause": (
-        phrase("Pause"),
-        phrase(
-            "Nothing is read any more, and nothing can be started or stopped from here. The last data stays, and ages."
-        ),
-    ),
-    "resume": (
-        phrase("Resume"),
-        phrase("It is read again, and what its armed state allows can be started and stopped again."),
-    ),
-    "arm": (phrase("Arm"), phrase("Its operators and admins may then start and stop failovers from here.")),
-    "disarm": (
-        phrase("Watch only"),
-        phrase("It is read as before, but nothing can be started or stopped until an admin arms it."),
-    ),
-    "two-persons": (
-        phrase("Ask for two persons"),
-        phrase(
-            "Production is then started and stopped only when a second admin approves just that. A superuser ends this."
-        ),
-    ),
-    "one-person": (phrase("Ask for one person"), phrase("An admin then starts and stops production alone.")),
-}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -119,7 +74,7 @@ def tenant(request: HttpRequest, pk: int) -> HttpResponse:
         "card": card,
         "within": one.pk in frame.reach.tenants,
         "admins": access.count_admins(one),
-        "offers": [(do, *OFFERS[do]) for do in deeds],
+        "offers": [(name, DEEDS[name]) for name in deeds],
         "reading": credential_card(one.credential),
         "acting": credential_card(one.acting) if one.acting else None,
         "people": _people(people),
@@ -130,70 +85,19 @@ def tenant(request: HttpRequest, pk: int) -> HttpResponse:
     return page(request, "tenants/one.html", context, frame=frame)
 
 
-STILL_OPEN = english("Some of its actions are not over, and only its own people can close them: see to these first.")
-NOT_TAKEN_OFF = english("Nothing was taken off.")
-
-
 @require_POST
 def do(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
     """Pause, resume, arm or disarm one tenant; or say how many persons production takes there."""
     if deed not in DEEDS:
         raise Http404
     one = one_kept(request, frame_of(request).reach, pk)
-    act, done, _ = DEEDS[deed]
     try:
-        _carry_out(request, act, one)
-        messages.success(request, gettext("%(name)s: %(done)s.") % {"name": one.name, "done": done.said()})
+        _carry_out(request, DEEDS[deed], one)
+        words = gettext("%(name)s: %(done)s.")
+        messages.success(request, words % {"name": one.name, "done": DEEDS[deed].done.said()})
     except Refusal as problem:
         messages.error(request, said(str(problem)))
     return redirect("tenant", pk)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def take_off(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take a tenant off, its name typed: its data and secrets go, its audit stays."""
-    superuser_only(request)
-    frame = frame_of(request)
-    one = one_kept(request, frame.reach, pk)
-    if one.removed_at:
-        return redirect("tenant", pk)
-    typed, problem = request.POST.get("confirm", ""), ""
-    if request.method == "POST":
-        try:
-            return _taken_off(request, one, typed)
-        except Refusal as refusal:
-            problem = said(f"{refusal} {NOT_TAKEN_OFF}")
-    used = {one.credential, *([one.acting] if one.acting else [])}
-    shared = {credential for credential in used if keeping.others_with(credential, one)}
-    estate = replica().estates([pk])[pk]
-    context = {
-        "tenant": one,
-        "typed": typed,
-        "problem": problem,
-        "people": one.memberships.count(),
-        "shared": sorted(credential.name for credential in shared),
-        "last_of": sorted(credential.name for credential in used - shared),
-        "running": sum(seen.record.status in TESTS | PRODUCTION for seen in estate.servers.values()),
-    }
-    return page(request, "tenants/take_off.html", context, frame=frame, status=422 if problem else 200)
-
-
-def _taken_off(request: HttpRequest, one: Tenant, typed: str) -> HttpResponse:
-    def held() -> str:
-        # Nobody could close them any more, and their servers would stay barred, also for whoever connects it again.
-        return STILL_OPEN if Action.objects.filter(tenant=one, state__in=OPEN).exists() else ""
-
-    if typed.strip() != one.name.strip():
-        raise Refusal(english("That is not the tenant's name."))
-    keeping.take_off(one, by=user_of(request), held=held)
-    words = gettext("%(name)s is taken off. What was done with it is kept below.")
-    messages.success(request, words % {"name": one.name})
-    copies.drop(one.pk)
-    try:
-        store().drop(one.pk)
-    except StoreAway:
-        messages.warning(request, gettext("Redis does not answer, so what was last read of it is still there."))
-    return redirect("tenant", one.pk)
 
 
 def kept(request: HttpRequest, reach: Reach) -> list[Tenant]:
@@ -245,11 +149,10 @@ def _do_many(request: HttpRequest, found: Sequence[TenantCard], given: dict[str,
     ticked = set(request.POST.getlist("tenant"))
     everything = request.POST.get("which") == "all"
     meant = [card.tenant for card in found if card.keeps and (everything or str(card.tenant.pk) in ticked)]
-    act, _, done = DEEDS[deed]
     for one in meant:
-        _carry_out(request, act, one)
+        _carry_out(request, DEEDS[deed], one)
     if meant:
-        messages.success(request, _done(done, meant))
+        messages.success(request, _done(DEEDS[deed].done_to, meant))
     else:
         messages.error(request, gettext("No tenant was ticked, so nothing was done."))
     return redirect(f"{reverse('tenants')}?{urlencode(given)}" if given else "tenants")
@@ -262,9 +165,9 @@ def _done(done: Phrase, to: Sequence[Tenant]) -> str:
     return words % {"done": done.said(), "count": len(to)}
 
 
-def _carry_out(request: HttpRequest, act: Callable[..., object], one: Tenant) -> None:
+def _carry_out(request: HttpRequest, deed: Deed, one: Tenant) -> None:
     try:
-        act(one, by=user_of(request))
+        deed.act(one, by=user_of(request))
     except Denied as denied:
         raise PermissionDenied(str(denied)) from denied
     # Open pages draw it anew: its buttons too.

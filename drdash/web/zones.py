@@ -9,14 +9,13 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, tzinfo
-from functools import cache, lru_cache
+from functools import cache
 from math import floor
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
-from django.utils.translation import get_language
 
 from drdash.phrases import Phrase, phrases
 
@@ -55,7 +54,10 @@ def words(at: datetime, zone: tzinfo) -> str:
 
 def away(at: datetime, now: datetime) -> str:
     """How far away a moment is: "3 minutes ago", "in 2 hours", in the words that browsers have for it."""
-    return _away(floor((at - now).total_seconds() + 0.5), get_language() or "")
+    seconds = floor((at - now).total_seconds() + 0.5)
+    unit = next(one for one in _AGO if abs(seconds) >= one * 1.5 or one == 1)
+    number = floor(seconds / unit + 0.5) or -1
+    return (_AGO if number < 0 else _AHEAD)[unit](abs(number)).said()
 
 
 def zoned(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
@@ -85,11 +87,3 @@ def _said(found: re.Match[str], zone: tzinfo, now: datetime) -> str:
     if show == "until" and at > now:
         text = f"{exact} ({away(at, now)})"
     return f'<time datetime="{moment}" data-show="{show}" title="{exact}">{text}'
-
-
-@lru_cache(10_000)
-def _away(seconds: int, language: str) -> str:
-    """By language, as what is kept was said in one."""
-    unit = next(one for one in _AGO if abs(seconds) >= one * 1.5 or one == 1)
-    number = floor(seconds / unit + 0.5) or -1
-    return (_AGO if number < 0 else _AHEAD)[unit](abs(number)).said()
