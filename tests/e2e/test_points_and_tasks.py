@@ -34,7 +34,7 @@ def test_an_operator_picks_a_recovery_point_and_sees_its_task_end(person: SignIn
     page.locator(f"[id='panel-start_failover_test-{key}']").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.locator(".choice").first).to_contain_text(
-        re.compile(r"Its data is (\d+ d \d+ h|\d+ h \d+ min) old\.")
+        re.compile(r"Its data is (\d+ d \d+ h|(\d+ h )?\d+ min) old\.")
     )
     go = dialog.get_by_role("button", name=f"Start test of {name}")
     second = dialog.locator(".points input[type=radio]").nth(1)
