@@ -7,6 +7,9 @@ RUN := $(VENV)/bin/python
 # The machine's own pip fills the environment: it needs no copy of itself in there, nor ensurepip.
 INSTALL = $(PYTHON) -m pip --python $(RUN) install --disable-pip-version-check --no-warn-script-location --require-hashes
 
+# Many processes read the program: none of them need compile it anew.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test torture check gallery lock words
 .DELETE_ON_ERROR:
 
@@ -15,7 +18,7 @@ demo: $(VENV)/demo
 
 test: $(VENV)/dev
 	@sh tests/install
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(RUN) -m pytest -n auto --maxprocesses 4 --no-loadscope-reorder
 
 # The tests that have a full size (tests/sizes.py), at it. Takes long; says how it goes.
 torture: $(VENV)/dev

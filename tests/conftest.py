@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from django.utils import translation
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = [
     "tests.canaries",
@@ -64,8 +66,23 @@ def pytest_xdist_setupnodes() -> None:
 
 @pytest.hookimpl(optionalhook=True, wrapper=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """One more process than there are processors: who looks at pages waits for polls, most of the time."""
-    return (yield) + 1
+    """Two more processes than there are processors: those in front of a browser wait for polls, most of the time."""
+    return (yield) + 2
+
+
+class Apportioned(LoadScopeScheduling):  # type: ignore[misc]
+    """A file's tests go to one process, and those in front of a browser to two, as each of these runs a demo."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        if not file.startswith("tests/e2e/"):
+            return file
+        return "tests/e2e/ a to k" if file < "tests/e2e/test_l" else "tests/e2e/ l to z"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Apportioned:
+    return Apportioned(config, log)
 
 
 @pytest.hookimpl(trylast=True)

@@ -132,7 +132,7 @@ class House:
         return [(pid, Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()) for pid in children]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house = House(tmp_path_factory.mktemp("house"))
     yield house
@@ -172,7 +172,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _sessions() -> dict[tuple[str, str], Any]:
     """The cookies of those who signed in, by house and name."""
     return {}
