@@ -64,12 +64,12 @@ function mark() {
 const bar = $("stream-lost");
 let source, url, timer, worry, pause = 1000;
 
-// Each event has one listener, the newest: what it replaced is not kept alive by it.
+// Each event has one listener, the newest.
 const heard = {
 	beat: ({ data }) => (offset = data * 1000 - Date.now()),
 	"estate-changed": () => refresh(),
 	resync: () => refresh(true),
-	"rights-changed": () => location.reload(),
+	"rights-changed": anew,
 };
 const stream = {
 	addEventListener(name, listener) {
@@ -93,6 +93,11 @@ function hear({ type, data, lastEventId }) {
 	heard[type]?.({ data });
 }
 
+// Not while an answer is awaited, nor on the way to where it leads.
+function anew() {
+	setTimeout(() => (all(".htmx-request")[0] ? anew() : location.reload()), 1000);
+}
+
 function lose(lost) {
 	if (bar.hidden === lost) say(lost ? told.lost : told.back);
 	bar.hidden = !lost;
@@ -114,7 +119,7 @@ function reopen() {
 	pause = Math.min(pause * 2, 10000);
 }
 
-const listen = () => wait(20000, reopen); // it says something every 15 s
+const listen = () => wait(20000, reopen); // it speaks every 15 s
 function wait(ms, then) {
 	clearTimeout(timer);
 	timer = setTimeout(then, ms);
@@ -158,7 +163,7 @@ on("htmx:configRequest", ({ detail: { elt, headers, triggeringEvent } }) => {
 	if (have && !whole) headers["X-Have"] = have;
 });
 
-// ---- a list under a pointer or the focus: no row comes or goes until they rest
+// ---- a list under a pointer or the focus: its rows stay until they rest
 let moved, held;
 on("pointermove pointerdown keydown", () => (moved = Date.now()));
 const inHand = () => $("results")?.matches(":hover, :focus-within") && Date.now() - moved < 30000;
@@ -175,7 +180,7 @@ function hold() {
 	return focused;
 }
 
-// What had the focus was swapped: its like gets it, or what is near.
+// The focus was swapped: its like gets it, or what is near.
 function restore() {
 	const [words, ...ids] = focused;
 	for (const near of ids.map($)) {
@@ -195,7 +200,7 @@ function settle({ target, detail }) {
 on("htmx:afterSwap htmx:oobAfterSwap", settle);
 on("htmx:beforeSwap htmx:sseBeforeMessage", hold);
 
-// For each id that comes, htmx would look through a whole list.
+// For each id that comes, htmx would look through all.
 htmx.defineExtension("quick", {
 	isInlineSwap: (how) => how === "quick",
 	handleSwap(how, old, { firstElementChild: made }, { elts }) {
@@ -245,7 +250,7 @@ on("htmx:afterSwap", ({ target }) => {
 on("htmx:sendError htmx:responseError htmx:timeout", ({ detail: { target, requestConfig: { headers, verb }, xhr } }) => {
 	if (headers["X-Refresh"]) setTimeout(refresh, 5000, true);
 	if (target.id !== "dialog-body") return;
-	// What was refused was not sent; of all else nobody can say.
+	// What was refused was not sent; else nobody can say.
 	const lost = verb === "post" && !/^4/.test(xhr.status);
 	$(lost ? "dialog-lost" : "dialog-failed").hidden = false;
 	pop();
