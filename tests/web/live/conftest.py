@@ -11,7 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
+import redis
 import uvicorn
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -19,13 +21,14 @@ from django.utils import timezone
 from drdash.cloud import reading
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import Read, merge_pass, next_version
-from drdash.estate.store import store
+from drdash.estate.store import STREAM, store
 from drdash.tenants import access
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
 from drdash.web.live import Hub
 from drdash.web.sessions import eyes
 from tests.conftest import free_port
+from tests.webs import wait_until
 
 SOON = 3.0  # seconds that an event may take on a busy machine; one test measures how long it does take
 
@@ -165,7 +168,11 @@ class Served:
         return slow
 
     def settled(self, cookie: str, topics: str | None = None) -> Listener:
-        """A listener that has been told to fetch what it shows, as every page is at first."""
+        """A listener that has been told to fetch what it shows, as every page is at first; the hub knows by then what
+        was announced before."""
+        with redis.Redis.from_url(settings.REDIS_URL) as client:
+            announced = {key.decode() for key, _ in client.xrevrange(STREAM, count=1)}
+        wait_until(lambda: announced <= set(self.hub.latest().values()), "the hub has read what was announced")
         listener = self.listen(cookie, topics)
         listener.next("resync")
         return listener

@@ -111,7 +111,8 @@ def test_streams_outlive_redis_and_are_told_to_fetch_when_it_is_back(
         before = listener.caught_up()
     listener.next("beat")
     listener.next("beat")
-    late = served.settled(session)  # who comes meanwhile is let in too
+    late = served.listen(session)  # who comes meanwhile is let in too
+    assert late.next("resync")
     with own_redis(port):
         assert listener.next("resync")
         assert late.next("resync")
