@@ -43,6 +43,9 @@ class Memberships(Inline):
     extra = 0
     autocomplete_fields = ("user", "tenant")
 
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Membership]:
+        return super().get_queryset(request).select_related("user", "tenant")
+
 
 class Audited:
     """An admin whose changes are written into the audit, in the transaction that makes them. Its forms are for those

@@ -11,7 +11,7 @@ from drdash.failover.actions import Preview
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action
 from drdash.failover.reasons import Mark
-from drdash.failover.sighting import VALID_SECONDS, Sighting
+from drdash.failover.sighting import Sighting
 from drdash.failover.wish import SHORTEST_GLASS
 from drdash.tenants.models import Tenant
 from drdash.web import cards
@@ -116,7 +116,6 @@ def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: 
             dict.fromkeys(shown_reason(reason) for reason in verdict.reasons if reason.mark > Mark.ACKNOWLEDGE)
         ),
         "by_ids": BY_IDS,
-        "latest": LATEST,
         # Of another tenant on the same server the reader may know no more than that there is one.
         "ours": seen.ours if seen.ours and seen.ours.tenant_id == tenant.pk else None,
         "offers": verdict.allowed or breaks,
@@ -128,7 +127,6 @@ def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: 
         "asks_password": breaks or (verdict.production and not proven),
         "proven": proven,
         "token": seen.token,
-        "valid": VALID_SECONDS,
         "point": typed.point,
         "typed": typed.texts,
         "ticked": still(typed.ticked, tried.before, seen.sighting) if tried.before else (),

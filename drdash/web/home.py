@@ -190,7 +190,6 @@ def _sites(found: Iterable[Watched], stale: Mapping[int, bool]) -> dict[str, Any
         "ready_count": len(ready),
         "folded": len(ready) > READY_TILES,
         "sites_count": len(every),
-        "not_ready": sum(tile.readiness.tone == "bad" for tile in every),
     }
 
 

@@ -211,6 +211,20 @@ def test_a_change_of_rights_in_the_admin_site_is_in_the_audit(tenant: Tenant, al
     assert client.post(f"/admin/tenants/tenant/{tenant.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
+def test_whoever_keeps_hundreds_of_customers_can_be_changed_in_the_admin_site(tenant: Tenant, alice: User) -> None:
+    customers = [Tenant(name=f"Customer {n}", credential=tenant.credential) for n in range(250)]
+    memberships = [Membership(user=alice, tenant=one, role=Role.ADMIN) for one in Tenant.objects.bulk_create(customers)]
+    root = Client()
+    root.force_login(User.objects.create_superuser("root"))
+    given = {"username": "alice", "first_name": "Alice", "date_joined_0": "2026-03-01", "date_joined_1": "12:00:00"}
+    given |= {"memberships-TOTAL_FORMS": "250", "memberships-INITIAL_FORMS": "250"}
+    for n, one in enumerate(Membership.objects.bulk_create(memberships)):
+        row = {"id": one.pk, "user": alice.pk, "tenant": one.tenant_id, "role": "viewer" if n == 249 else "admin"}
+        given |= {f"memberships-{n}-{name}": str(value) for name, value in row.items()}
+    assert root.post(f"/admin/auth/user/{alice.pk}/change/", given).status_code == 302
+    assert alice.memberships.filter(role="viewer").count() == 1
+
+
 @pytest.fixture
 def tenant(fresh_process: None) -> Tenant:
     credential = Credential(name="c", cloud="https://cloud.example", client_id="client")
