@@ -2,12 +2,12 @@
 or rests on its keys switches them off: a cookie of the browser keeps that.
 """
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from drdash.phrases import phrase
+from drdash.web import choices
 from drdash.web.frame import frame_of, page, unkept, wants_part
 
 COOKIE = "drdash_keys"
@@ -27,7 +27,6 @@ KEYS = (
     ("g t", phrase("Tenants, for those who keep them")),
     ("?", phrase("This list")),
 )
-_YEAR = 365 * 24 * 3600
 
 
 def on(request: HttpRequest) -> bool:
@@ -45,12 +44,7 @@ def shown(request: HttpRequest) -> HttpResponse:
     """The list of keys, as a page or as a dialog, and the switch."""
     if request.method == "POST":
         answer = redirect("keys")
-        if request.POST.get("keys") == OFF:
-            answer.set_cookie(
-                COOKIE, OFF, max_age=_YEAR, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
-            )
-        else:
-            answer.delete_cookie(COOKIE, samesite="Lax")
+        choices.keep(answer, COOKIE, OFF if request.POST.get("keys") == OFF else "")
         return answer
     listed = [(keys.split(), words) for keys, words in KEYS]
     if wants_part(request, "dialog-body"):

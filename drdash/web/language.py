@@ -13,11 +13,11 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST
 
+from drdash.web import choices
 from drdash.web.back import way_back
 
 WORDS = dict(settings.LANGUAGES)
 _PROGRAMS = ("/api/", "/healthz", "/readyz")
-_YEAR = 365 * 24 * 3600
 
 
 class Speaking(LocaleMiddleware):
@@ -53,12 +53,5 @@ def choose(request: HttpRequest) -> HttpResponse:
     wanted = request.POST.get("language", "")
     answer = redirect(way_back(request))
     if wanted in WORDS:
-        answer.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME,
-            wanted,
-            max_age=_YEAR,
-            httponly=True,
-            samesite="Lax",
-            secure=settings.SESSION_COOKIE_SECURE,
-        )
+        choices.keep(answer, settings.LANGUAGE_COOKIE_NAME, wanted)
     return answer

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
+from drdash.web import choices
 from drdash.web.back import way_back
 
 COOKIE = "drdash_stay"
@@ -24,8 +25,5 @@ def reloading(request: HttpRequest) -> dict[str, object]:
 def choose(request: HttpRequest) -> HttpResponse:
     """Let pages stay as they are until this browser is closed, or let them reload; back to the page it was asked on."""
     answer = redirect(way_back(request))
-    if request.POST.get("stay"):
-        answer.set_cookie(COOKIE, "1", httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
-    else:
-        answer.delete_cookie(COOKIE, samesite="Lax")
+    choices.keep(answer, COOKIE, "1" if request.POST.get("stay") else "", seconds=None)
     return answer

@@ -1,16 +1,15 @@
 """Light or dark: the system's choice, or a person's own, which a cookie of their browser keeps."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from drdash.phrases import phrase
+from drdash.web import choices
 from drdash.web.back import way_back
 
 COOKIE = "drdash_theme"
 WORDS = {"": phrase("As the system"), "light": phrase("Light"), "dark": phrase("Dark")}
-_YEAR = 365 * 24 * 3600
 
 
 def chosen(request: HttpRequest) -> str:
@@ -29,10 +28,5 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Keep a choice, and go back to the page that it was made on."""
     wanted = request.POST.get("theme", "")
     answer = redirect(way_back(request))
-    if wanted and wanted in WORDS:
-        answer.set_cookie(
-            COOKIE, wanted, max_age=_YEAR, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
-        )
-    else:
-        answer.delete_cookie(COOKIE, samesite="Lax")
+    choices.keep(answer, COOKIE, wanted if wanted in WORDS else "")
     return answer
