@@ -22,8 +22,8 @@ from drdash.audit.models import Entry
 from drdash.failover.models import Action, Approval
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.web import proving, tokens
+from drdash.web.frame import user_of
 from drdash.web.signing_in import ThrottledAdmin
-from drdash.web.tenants import user_of
 
 if TYPE_CHECKING:
     Inline = admin.TabularInline[Any, Any]

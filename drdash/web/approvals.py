@@ -29,11 +29,10 @@ from drdash.web.buttons import shown_reason
 from drdash.web.dialogcards import Tried, Typed
 from drdash.web.finding import Found
 from drdash.web.forms import AskForm
-from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, wants_part
+from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, user_of, wants_part
 from drdash.web.journal import paged
 from drdash.web.said import said
 from drdash.web.shifts import shifts
-from drdash.web.tenants import user_of
 
 LONGEST = 2000
 LOADED = ("tenant__credential", "asked_by", "answered_by", "action", "item")

@@ -19,10 +19,9 @@ from drdash.failover.models import Batch, Consent, Item
 from drdash.tenants.access import Reach
 from drdash.web import preflights, proving
 from drdash.web.batchcards import BatchCard, batch_card, batch_heads, batch_or_404, within
-from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
+from drdash.web.frame import Frame, digest, frame_of, page, part, user_of, wants_part
 from drdash.web.journal import paged
 from drdash.web.said import said
-from drdash.web.tenants import user_of
 
 
 @sensitive_post_parameters("password")

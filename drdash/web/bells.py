@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,7 +15,7 @@ from drdash.failover.guard import Kind
 from drdash.tenants import access
 from drdash.web import bellcards, cards
 from drdash.web.buttons import never, server_url, tell_url
-from drdash.web.frame import frame_of, page, part, server_or_404, unkept, wants_part
+from drdash.web.frame import frame_of, page, part, server_or_404, unkept, user_of, wants_part
 from drdash.web.wording import verb
 
 
@@ -38,14 +37,14 @@ def tell(request: HttpRequest, uuid: str, kind: str) -> HttpResponse:
         }
         return page(request, "servers/tell.html", told, frame=frame)
     tenant = frame.reach.tenants[found.estate.tenant]
-    bells.ask(_user(request), tenant, found.server, Kind(kind), now=timezone.now())
+    bells.ask(user_of(request), tenant, found.server, Kind(kind), now=timezone.now())
     return _answer(request, server_url(found.server.uuid))
 
 
 @require_POST
 def forget(request: HttpRequest, pk: int) -> HttpResponse:
     """They were told, or do not wait any more."""
-    bells.forget(_user(request), pk)
+    bells.forget(user_of(request), pk)
     back = request.POST.get("next", "")
     return _answer(request, back if url_has_allowed_host_and_scheme(back, allowed_hosts=None) else "/")
 
@@ -67,8 +66,3 @@ def _answer(request: HttpRequest, back: str) -> HttpResponse:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     return bellcards.context(request.user, access.reach(request.user))
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 - LoginRequiredMiddleware sees to it
-    return request.user

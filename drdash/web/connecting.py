@@ -24,10 +24,10 @@ from drdash.tenants.connect import WHERE, Refusal
 from drdash.tenants.models import Tenant
 from drdash.web import errands
 from drdash.web.errands import SECONDS, Errand, Lost
-from drdash.web.frame import frame_of, page
+from drdash.web.frame import frame_of, page, user_of
 from drdash.web.goals import TASKS, Task, onward
 from drdash.web.said import said
-from drdash.web.tenants import superuser_only, user_of
+from drdash.web.tenants import superuser_only
 from drdash.web.wayforms import CredentialForm
 from drdash.web.ways import SIGN_IN, Way
 

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_POST, require_safe
 from drdash.tenants import keeping, replacing
 from drdash.tenants.connect import Refusal
 from drdash.tenants.models import Credential, Tenant
-from drdash.web.frame import frame_of, page
+from drdash.web.frame import frame_of, page, user_of
 from drdash.web.said import said
 from drdash.web.tenantcards import credential_card
-from drdash.web.tenants import cards_of, one_kept, superuser_only, user_of
+from drdash.web.tenants import cards_of, one_kept, superuser_only
 
 
 @require_safe

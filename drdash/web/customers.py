@@ -18,7 +18,7 @@ from drdash.tenants.models import Credential, Customer
 from drdash.tenants.secrets import Unopenable
 from drdash.web import tenants
 from drdash.web.credentials import credential_or_404
-from drdash.web.frame import frame_of, page
+from drdash.web.frame import frame_of, page, user_of
 from drdash.web.goals import found_words, onward
 from drdash.web.said import said
 from drdash.web.tenantcards import TenantCard
@@ -49,7 +49,7 @@ def customers(request: HttpRequest, pk: int) -> HttpResponse:
         if do == "watch":
             return onward(request, _watch(request, credential))
         if do == "leave":
-            partners.looked_at(credential, by=tenants.user_of(request))
+            partners.looked_at(credential, by=user_of(request))
             messages.success(request, gettext("The new customers stay unwatched, and are announced no more."))
             return onward(request, reverse("credential", args=[pk]))
     except (Refusal, Unopenable) as refusal:
@@ -59,7 +59,7 @@ def customers(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _watch(request: HttpRequest, credential: Credential) -> str:
-    asked, by = request.POST, tenants.user_of(request)
+    asked, by = request.POST, user_of(request)
     everyone = asked.get("which") == "all"
     if not everyone and not asked.getlist("customer") and not credential.takes_all:
         raise Refusal(english("No customer is ticked."))

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -24,7 +23,7 @@ from drdash.web.buttons import dialog_url
 from drdash.web.dialogcards import Tried, Typed
 from drdash.web.finding import Found
 from drdash.web.forms import WishForm
-from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept
+from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept, user_of
 from drdash.web.said import said
 from drdash.web.wording import verb
 
@@ -49,7 +48,7 @@ def dialog(request: HttpRequest, uuid: str, kind: str) -> HttpResponse:
 
 def show(request: HttpRequest, frame: Frame, found: Found, kind: Kind, tried: Tried) -> HttpResponse:
     """The dialog as a fresh read of the cloud allows it, with what the last try held."""
-    user, tenant = _user(request), frame.reach.tenants[found.estate.tenant]
+    user, tenant = user_of(request), frame.reach.tenants[found.estate.tenant]
     try:
         seen = actions.preview(user=user, tenant=tenant, server=found.server, kind=kind)
     except Invalid as lost:
@@ -70,7 +69,7 @@ def show(request: HttpRequest, frame: Frame, found: Found, kind: Kind, tried: Tr
 
 
 def _send(request: HttpRequest, frame: Frame, found: Found, kind: Kind) -> HttpResponse:
-    user, tenant = _user(request), frame.reach.tenants[found.estate.tenant]
+    user, tenant = user_of(request), frame.reach.tenants[found.estate.tenant]
     form, typed = WishForm(request.POST, kind=kind), Typed.of(request.POST)
     seen: Sighting | None = None
     try:
@@ -162,8 +161,3 @@ def _points(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         offer = points.offered(context["tenant"], server, choices, test=test)
         shown |= {"choices": offer.above, "offer": offer}
     return shown
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 - LoginRequiredMiddleware sees to it
-    return request.user

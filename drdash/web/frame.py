@@ -88,6 +88,12 @@ def frame_of(request: HttpRequest) -> Frame:
     )
 
 
+def user_of(request: HttpRequest) -> User:
+    """Who asks."""
+    assert isinstance(request.user, User)  # noqa: S101 - LoginRequiredMiddleware sees to it
+    return request.user
+
+
 def server_or_404(frame: Frame, uuid: str) -> Found:
     """The server, if it is within reach. What is unknown and what belongs to others look the same."""
     if found := finding.one(frame.estates, uuid):
@@ -177,11 +183,8 @@ def _fresh(frame: Frame, now: datetime) -> dict[str, Any]:
 
 
 def _announced(request: HttpRequest, frame: Frame, now: datetime) -> dict[str, Any]:
-    context: dict[str, Any] = {"notices": (), "noticed": "", "many_tenants": len(frame.reach.tenants) > 1}
-    if isinstance(request.user, User):
-        notices = announcements.told(request.user, frame.reach, frame.estates, frame.live.values(), now)
-        context |= {"notices": notices, "noticed": digest(notices)}
-    return context
+    notices = announcements.told(user_of(request), frame.reach, frame.estates, frame.live.values(), now)
+    return {"notices": notices, "noticed": digest(notices), "many_tenants": len(frame.reach.tenants) > 1}
 
 
 def _stream(topics: Iterable[str], after: str) -> str:

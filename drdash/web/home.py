@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -22,7 +21,7 @@ from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
 from drdash.web import batchcards, fleet, needs, overview, tenants, tested, watched
 from drdash.web.fleet import overview_url
-from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
+from drdash.web.frame import Frame, digest, frame_of, page, part, user_of, wants_part
 from drdash.web.needs import Told
 from drdash.web.overview import FEW, Line, section
 from drdash.web.said import stored
@@ -140,17 +139,14 @@ def _failed(shown: Mapping[int, Tenant], now: datetime) -> list[Action]:
 
 def _keeps(request: HttpRequest, frame: Frame, shown: Iterable[int]) -> frozenset[int]:
     """The tenants whose page the reader may open."""
-    root = isinstance(request.user, User) and request.user.is_superuser
-    return frozenset(pk for pk in shown if root or frame.role(pk) is Role.ADMIN)
+    return frozenset(pk for pk in shown if request.user.is_superuser or frame.role(pk) is Role.ADMIN)
 
 
 def _asked_of(request: HttpRequest, frame: Frame, names: Mapping[int, str]) -> list[Told]:
     """What waits for the reader: an approval, a batch of their own."""
-    if not isinstance(request.user, User):
-        return []
-    two = any(tenant.two_persons for tenant in frame.reach.tenants.values())
-    asked = approvals.waiting_for(request.user, timezone.now()) if two else []
-    paused = batchcards.waiting(request.user.pk, frame.reach)
+    user, two = user_of(request), any(tenant.two_persons for tenant in frame.reach.tenants.values())
+    asked = approvals.waiting_for(user, timezone.now()) if two else []
+    paused = batchcards.waiting(user.pk, frame.reach)
     return [
         *needs.of_approvals((one for one in asked if one.tenant_id in names), names),
         *needs.of_batches(paused.filter(items__tenant__in=list(names)).distinct()),

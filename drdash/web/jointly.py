@@ -25,9 +25,8 @@ from drdash.web import approvalcards, finding, proving
 from drdash.web.approvalcards import approval_card
 from drdash.web.batchcards import batch_or_404, batch_url
 from drdash.web.buttons import shown_reason
-from drdash.web.frame import Frame, frame_of, page
+from drdash.web.frame import Frame, frame_of, page, user_of
 from drdash.web.said import said as in_their_words
-from drdash.web.tenants import user_of
 from drdash.web.wording import action_name
 
 LONGEST = 2000

@@ -18,10 +18,9 @@ from drdash.failover import closing
 from drdash.failover.models import Action, State
 from drdash.web import cards, finding, proving, rows, wording
 from drdash.web.actioncards import action_card, action_url
-from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, wants_part
+from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, user_of, wants_part
 from drdash.web.goals import onward
 from drdash.web.said import said
-from drdash.web.tenants import user_of
 
 PAGE = 50
 WRONG_PASSWORD = english("That password is wrong, or a wrong one came too often. Nothing was closed.")

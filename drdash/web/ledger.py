@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 import msgspec
 from django import forms
-from django.contrib.auth.models import User
 from django.core.validators import MaxValueValidator
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -25,7 +24,7 @@ from drdash.web import sheets
 from drdash.web.actioncards import action_url
 from drdash.web.buttons import server_url
 from drdash.web.deeds import deed
-from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
+from drdash.web.frame import Frame, digest, frame_of, page, part, user_of, wants_part
 from drdash.web.journal import paged
 
 COLUMNS = ("number", "at", "tenant", "username", "verb", "action", "server_uuid", "detail", "previous", "hash")
@@ -99,7 +98,7 @@ def export(request: HttpRequest, kind: str) -> HttpResponse | StreamingHttpRespo
     asked, tenants = AuditFilter(request.GET), _tenants(request, frame)
     entries = asked.found(_within(request, tenants)).order_by("number")
     last = entries.values_list("number", flat=True).last() or 0
-    now, by = timezone.now(), request.user if isinstance(request.user, User) else None
+    now, by = timezone.now(), user_of(request)
     with writing():
         if Entry.objects.filter(user=by, verb=TAKEN, at__gt=now - WITHIN).count() >= MOST_TAKEN:
             words = gettext("You took the audit away too often just now. Take it again in a few minutes.")

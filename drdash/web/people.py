@@ -24,10 +24,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from drdash.audit.record import write, writing
 from drdash.tenants import access
 from drdash.web import proving, tokens
-from drdash.web.frame import frame_of
+from drdash.web.frame import frame_of, user_of
 from drdash.web.said import said
 from drdash.web.signing_in import SIGNED_IN, WRONG, NewPassword, Throttled, told_of
-from drdash.web.tenants import one_kept, user_of
+from drdash.web.tenants import one_kept
 
 form = require_http_methods(["GET", "HEAD", "POST"])  # Django takes a PUT for a POST
 _login = form(

@@ -34,9 +34,8 @@ from drdash.web.actioncards import deed
 from drdash.web.buttons import server_url, shown_reason
 from drdash.web.columns import asked
 from drdash.web.finding import Found
-from drdash.web.frame import Frame, frame_of, page
+from drdash.web.frame import Frame, frame_of, page, user_of
 from drdash.web.said import said
-from drdash.web.tenants import user_of
 from drdash.web.wording import Look
 
 

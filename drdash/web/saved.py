@@ -17,7 +17,7 @@ from drdash.tenants.models import SavedView
 from drdash.web.columns import asked
 from drdash.web.facets import View, count_of, same
 from drdash.web.finding import Wanted
-from drdash.web.tenants import user_of
+from drdash.web.frame import user_of
 
 MOST = 30
 

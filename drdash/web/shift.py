@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
@@ -18,7 +18,7 @@ from drdash.tenants.access import Denied
 from drdash.web import cards
 from drdash.web.buttons import server_url
 from drdash.web.finding import Found
-from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, wants_part
+from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, user_of, wants_part
 from drdash.web.said import said
 from drdash.web.wording import action_name
 
@@ -73,12 +73,10 @@ def note(request: HttpRequest, uuid: str) -> HttpResponse:
     told = {"name": cards.name_of(found.server), "back": server_url(found.server.uuid)}
     if request.method != "POST":
         return page(request, "servers/note.html", {**context(request, frame, found), **told}, frame=frame)
-    if not isinstance(request.user, User):
-        raise Http404
     tenant, text = frame.reach.tenants[found.estate.tenant], request.POST.get("text", "")
     try:
         notes.leave(
-            tenant, found.key, text, by=request.user, at=timezone.now(), instead_of=request.POST.get("stamp", "")
+            tenant, found.key, text, by=user_of(request), at=timezone.now(), instead_of=request.POST.get("stamp", "")
         )
     except Denied as problem:
         raise PermissionDenied(said(str(problem))) from problem

@@ -15,9 +15,9 @@ from drdash.failover.models import OPEN, Action
 from drdash.tenants import keeping
 from drdash.tenants.checking import Refusal
 from drdash.tenants.models import Tenant
-from drdash.web.frame import frame_of, page
+from drdash.web.frame import frame_of, page, user_of
 from drdash.web.said import said
-from drdash.web.tenants import one_kept, superuser_only, user_of
+from drdash.web.tenants import one_kept, superuser_only
 
 STILL_OPEN = english("Some of its actions are not over, and only its own people can close them: see to these first.")
 NOT_TAKEN_OFF = english("Nothing was taken off.")

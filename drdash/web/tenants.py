@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
@@ -27,7 +26,7 @@ from drdash.tenants.checking import Refusal
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
 from drdash.web import proving, tenantcards, tokens
-from drdash.web.frame import frame_of, page, unkept, wants_part
+from drdash.web.frame import frame_of, page, unkept, user_of, wants_part
 from drdash.web.pauses import pauses_of
 from drdash.web.said import said
 from drdash.web.tenantcards import TenantCard, credential_card, tenant_card
@@ -129,12 +128,6 @@ def superuser_only(request: HttpRequest) -> None:
     """403 for everyone else."""
     if not user_of(request).is_superuser:
         raise PermissionDenied
-
-
-def user_of(request: HttpRequest) -> User:
-    """Who asks."""
-    assert isinstance(request.user, User)  # noqa: S101 - LoginRequiredMiddleware sees to it
-    return request.user
 
 
 def cards_of(listed: Sequence[Tenant], *, keeps: bool) -> list[TenantCard]:
