@@ -70,9 +70,9 @@ def phrases(one: str, many: str, count: int, /, **values: object) -> Phrase:
 
 
 def joined(between: str, parts: Iterable[str], /) -> Phrase:
-    """Texts side by side, each of them said by itself; ``between`` stands between them."""
+    """Texts side by side, each of them said by itself, and so is what stands ``between`` them."""
     values = {f"part{number}": part for number, part in enumerate(parts)}
-    return Phrase(between.join(f"%({name})s" for name in values), values)
+    return Phrase("%(between)s".join(f"%({name})s" for name in values), {"between": between, **values})
 
 
 def said(text: object) -> object:

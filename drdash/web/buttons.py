@@ -9,7 +9,7 @@ from drdash.cloud.records import Server, Site
 from drdash.cloud.words import ServerStatus, ServerType
 from drdash.failover.guard import PRODUCTION, Kind, OwnState, Sight, Verdict, judge
 from drdash.failover.reasons import POINTLESS, Mark, Reason
-from drdash.phrases import phrase, said
+from drdash.phrases import joined, phrase
 from drdash.tenants.roles import Posture, Role
 from drdash.web.said import stored
 from drdash.web.wording import KIND, REMEDY, Look, verb
@@ -127,7 +127,7 @@ def summary(shown: tuple[Button, ...]) -> tuple[ShownReason, ...]:
                 holders.append(button)
     for message, holders in holding.items():
         if len(holders) < len(shown):
-            prefix = ", ".join(str(said(button.label)) for button in holders) + ": "
+            prefix = joined("", [joined(phrase(", "), [button.label for button in holders]), phrase(": ")])
             reasons[message] = msgspec.structs.replace(reasons[message], prefix=prefix)
     return tuple(reasons.values())
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from drdash.phrases import phrase, said
+from drdash.phrases import joined, phrase
 from drdash.web import wording
 from drdash.web.finding import FACETS, UNSAID, Wanted
 from drdash.web.wording import Look, look_of
@@ -116,7 +116,7 @@ def _facet(name: str, wanted: Wanted, counts: Counter[str], names: Mapping[str, 
         )
         for value in sorted(values, key=lambda value: _rank(name, value, words[value]))
     )
-    return Facet(name, LABELS[name], ", ".join(str(said(one.word)) for one in choices if one.chosen), choices)
+    return Facet(name, LABELS[name], joined(phrase(", "), [one.word for one in choices if one.chosen]), choices)
 
 
 def built_in(wanted: Wanted, counts: Mapping[str, Counter[str]], url: Callable[[Wanted], str]) -> list[View]:

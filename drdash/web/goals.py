@@ -143,7 +143,7 @@ def told(found: Connected) -> Phrase:
 def found_words(found: Connected) -> Phrase:
     """How many sites and servers were found."""
     return joined(
-        ", ",
+        phrase(", "),
         [phrases("1 site", "%(count)s sites", found.sites), phrases("1 server", "%(count)s servers", found.servers)],
     )
 

@@ -168,7 +168,7 @@ def _choice(value: str, point: Point, told: Told) -> Choice:
         point=point.ids,
         made=point.created,
         loses=told(point.created),
-        facts=joined(", ", filter(None, facts)),
+        facts=joined(phrase(", "), filter(None, facts)),
         marks=tuple(marks),
     )
 

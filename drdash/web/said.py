@@ -87,7 +87,7 @@ def _one(text: str, catalog: DjangoTranslation) -> str | None:
 def _value(name: str, value: str, catalog: DjangoTranslation) -> str:
     """What a sentence was filled with: another sentence, or the parts that were ``told``, in turn; a name as it is."""
     if name == "told":
-        return "; ".join(_one(part, catalog) or part for part in value.split("; "))
+        return gettext("; ").join(_one(part, catalog) or part for part in value.split("; "))
     return _said(value, catalog) if value.endswith(ENDS) else value
 
 

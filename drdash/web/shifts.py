@@ -50,7 +50,7 @@ def _told(sighting: Sighting, code: str) -> str:
         for one, severity, link in sighting.issues
         if one == code
     )
-    return joined(", ", told) or NOT_THERE
+    return joined(phrase(", "), told) or NOT_THERE
 
 
 def _severity(severity: str) -> str:

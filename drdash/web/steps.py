@@ -105,7 +105,7 @@ def _ended(action: Action) -> Iterator[Step]:
 def _told(seen: Seen, before: Seen | None, ours: str) -> Phrase:
     """What a read saw; ``before``: the read whose differences are called new."""
     told = [_status(seen), *_tasks(seen, before, ours), _failover(seen, before), *_tests(seen, before, ours)]
-    return phrase("%(seen)s.", seen=joined("; ", told))
+    return phrase("%(seen)s.", seen=joined(phrase("; "), told))
 
 
 def _status(seen: Seen) -> Phrase:

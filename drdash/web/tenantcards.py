@@ -10,11 +10,10 @@ from django.urls import reverse
 from drdash.cloud import scopes
 from drdash.cloud.account import Grant
 from drdash.estate.snapshot import Health
-from drdash.phrases import phrase
+from drdash.phrases import joined, phrase
 from drdash.tenants import checking
 from drdash.tenants.models import Credential, Tenant
 from drdash.web.pauses import Pause
-from drdash.web.said import said
 from drdash.web.wording import Look
 
 STATES = {
@@ -125,8 +124,8 @@ def credential_card(credential: Credential) -> CredentialCard:
         credential,
         kind=kind,
         grant=SHORT.get(credential.grant, credential.grant),
-        may=", ".join(said(words) for words, allowed in told.items() if allowed),
-        may_not=", ".join(said(words) for words, allowed in told.items() if allowed is False),
+        may=joined(phrase(", "), [words for words, allowed in told.items() if allowed]),
+        may_not=joined(phrase(", "), [words for words, allowed in told.items() if allowed is False]),
         refused=(REFUSED.get(call, call), lacks),
         tenants=tenants,
     )

@@ -86,9 +86,9 @@ def test_a_text_from_below_is_english_everywhere_but_in_html() -> None:
         assert told.__html__() == "無効です。"
 
 
-def test_phrases_side_by_side_are_each_said_by_themselves() -> None:
+def test_phrases_side_by_side_are_each_said_by_themselves_with_the_marks_of_the_language() -> None:
     with translation.override("ja"):
-        told = joined(", ", [phrases("1 site", "%(count)s sites", 2), "ber-mail-01", phrase("Ready")])
+        told = joined(phrase(", "), [phrases("1 site", "%(count)s sites", 2), "ber-mail-01", phrase("Ready")])
         assert told == "2 sites, ber-mail-01, Ready"
-        assert told.said() == "サイト2件, ber-mail-01, 準備完了"
-        assert joined(", ", []).said() == ""
+        assert told.said() == "サイト2件、ber-mail-01、準備完了"
+        assert joined(phrase(", "), []).said() == ""
