@@ -1,9 +1,11 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import House, SignIn
+from tests.web.test_design import contrast
 
 GROUND = "getComputedStyle(document.documentElement).backgroundColor"
 DARK, LIGHT, NONE = "rgb(20, 23, 28)", "rgb(244, 245, 247)", "rgba(0, 0, 0, 0)"
@@ -31,6 +33,17 @@ def test_a_person_chooses_light_or_dark_and_a_language_without_a_script(
         expect(page.locator("h1")).to_have_text("Server")
         expect(page.locator("html")).to_have_attribute("lang", "de")
         assert page.url.endswith("/servers/?q=ams")
+
+
+def test_the_main_button_can_be_read_under_the_pointer(chromium: Browser, house: House) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{house.url}/login/")
+        page.get_by_role("button", name="Sign in").hover()
+        look = "b => [getComputedStyle(b).color, getComputedStyle(b).backgroundColor]"
+        shown = page.locator("button.primary").evaluate(look)
+        ink, ground = ("#" + bytes(map(int, re.findall(r"\d+", one))).hex() for one in shown)
+        assert contrast(ink, ground) > 4.5
 
 
 def test_paper_is_black_on_white_with_moments_and_without_buttons(person: SignIn) -> None:

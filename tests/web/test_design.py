@@ -15,7 +15,12 @@ TONES = ("moving", "still", "good", "warn", "bad")
 INKS = ("ink", "soft", "accent", "prod-ink", *TONES)
 GROUNDS = ("ground", "card", "raised", "hover")
 # What is read on its own ground, besides every ink on each of the page's.
-PAIRS = [(tone, f"{tone}-g") for tone in TONES] + [("prod", "prod-g"), ("on-accent", "accent"), ("soft", "still-g")]
+PAIRS = [(tone, f"{tone}-g") for tone in TONES] + [
+    ("prod", "prod-g"),
+    ("on-accent", "accent"),
+    ("soft", "still-g"),
+    ("soft", "warn-g"),
+]
 
 Schemes = dict[str, tuple[str, str]]
 
@@ -114,6 +119,12 @@ def test_nothing_moves_where_motion_is_not_wanted() -> None:
     calm = re.sub(r"@media \(prefers-reduced-motion: no-preference\) \{.*?\n\}\n", "", CSS, flags=re.DOTALL)
     moving = [line for line in calm.splitlines() if re.search(r"\b(animation|transition)\b", line)]
     assert [line for line in moving if not line.startswith(".wish .old")] == []
+
+
+def test_what_is_pointed_at_does_not_move() -> None:
+    """A rule for what is under the pointer says nothing that takes room."""
+    told = {(name, selector) for selector, body in rules(CSS) if ":hover" in selector for name in body}
+    assert {one for one in told if one[0] not in ("background", "color", "border-color", "text-decoration")} == set()
 
 
 def test_the_stylesheet_stays_small() -> None:
