@@ -65,7 +65,7 @@ def replacing(credential: Credential) -> Task:
     here = reverse("credential", args=[credential.pk])
     ways = (PARTNER,) if credential.exchanges else (CLIENT, SIGN_IN, PASSWORD, ASSERTION)
     return Task(
-        title=phrase("Replace %(name)s", name=credential.name),
+        title=phrase("Replace the credential %(name)s", name=credential.name),
         url=reverse("replace", args=[credential.pk]),
         back=here,
         button=phrase("Check and replace"),

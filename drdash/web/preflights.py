@@ -226,7 +226,10 @@ def _shown(request: HttpRequest, found: Preflight, typed: QueryDict | None) -> d
         "before": found.before,
         "going": lines[Lot.GO],
         "others": [(LOTS[lot], lines[lot]) for lot in (Lot.WAIT, Lot.BLOCKED) if lines[lot]],
-        "tally": [(look, len(lines[lot])) for lot, look in LOTS.items()],
+        "tally": [
+            (LOTS[lot] if some else msgspec.structs.replace(LOTS[lot], tone="still"), len(some))
+            for lot, some in lines.items()
+        ],
         "nods": list(found.nods.items()),
         "plan": seal(plan_of(found, user=user_of(request).pk)),
         "asks": sum(line.approval for line in found.lot(Lot.GO)),
