@@ -18,7 +18,7 @@ from drdash.web.actioncards import action_url, deed
 from drdash.web.buttons import dialog_url, server_url, shown_reason
 from drdash.web.forms import LATEST
 from drdash.web.said import stored
-from drdash.web.shifts import Shift, shifts
+from drdash.web.drifts import Drift, drifts
 from drdash.web.steps import recovery_point
 from drdash.web.wording import (
     CONSENT,
@@ -117,11 +117,11 @@ def in_dialog(seen: Preview, asked: Approval | None, *, breaks: bool) -> tuple[P
     """What an action's dialog shows of a second admin's word, and the preview as it is with it. ``asked``: what the
     reader asked for and may still get or use; ``breaks``: they would rather break the glass.
     """
-    changed: tuple[Shift, ...] = ()
+    changed: tuple[Drift, ...] = ()
     if approvals.NEEDED not in {reason.code for reason in seen.verdict.reasons}:
         asked = None
     if asked and (then := seen_then(asked)) and approvals.was_read(seen.verdict):
-        changed = shifts(msgspec.structs.replace(then, role=seen.sighting.role), seen.sighting)
+        changed = drifts(msgspec.structs.replace(then, role=seen.sighting.role), seen.sighting)
     holds = asked is not None and asked.state == Consent.GIVEN and not approvals.changes(asked, seen.sighting)
     if holds:
         seen = msgspec.structs.replace(seen, verdict=approvals.lifted(seen.verdict))

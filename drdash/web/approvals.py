@@ -32,7 +32,7 @@ from drdash.web.forms import AskForm
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, user_of, wants_part
 from drdash.web.journal import paged
 from drdash.web.said import said
-from drdash.web.shifts import shifts
+from drdash.web.drifts import drifts
 
 LONGEST = 2000
 LOADED = ("tenant__credential", "asked_by", "answered_by", "action", "item")
@@ -98,7 +98,7 @@ def ask(request: HttpRequest, uuid: str, kind: str) -> HttpResponse:
         if not form.is_valid():
             raise NotApproved(form.problems())
         seen = actions.preview(user=user, tenant=tenant, server=found.server, kind=wanted)
-        if shifts(before, seen.sighting):
+        if drifts(before, seen.sighting):
             raise NotApproved(english("Nobody was asked yet: something changed since you looked."))
         asked = approvals.ask(
             user=user,

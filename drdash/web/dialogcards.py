@@ -19,7 +19,7 @@ from drdash.web.actioncards import deed
 from drdash.web.buttons import dialog_url, server_url, shown_reason
 from drdash.web.forms import BY_IDS, LATEST, Original
 from drdash.web.said import said
-from drdash.web.shifts import Shift, shifts, still
+from drdash.web.drifts import Drift, drifts, still
 from drdash.web.whose import whose
 from drdash.web.wording import verb
 
@@ -71,7 +71,7 @@ def repairable(action: Action) -> bool:
     return glass or any(reason.get("code") in AGAIN for reason in action.reasons)
 
 
-def refusal(action: Action, changed: tuple[Shift, ...]) -> str:
+def refusal(action: Action, changed: tuple[Drift, ...]) -> str:
     """Why the guard refused it, as far as the fresh dialog does not show it anyway."""
     told = [
         str(reason.get("message", ""))
@@ -93,7 +93,7 @@ def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: 
             asked[reason.code] = (
                 f"{asked[reason.code]} {said(reason.message)}" if reason.code in asked else said(reason.message)
             )
-    changed = shifts(tried.before, seen.sighting) if tried.before else ()
+    changed = drifts(tried.before, seen.sighting) if tried.before else ()
     return {
         "verdict": verdict,
         "server": server,
@@ -131,6 +131,6 @@ def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: 
         "typed": typed.texts,
         "ticked": still(typed.ticked, tried.before, seen.sighting) if tried.before else (),
         "problem": tried.problem or (said(refusal(tried.refused, changed)) if tried.refused else ""),
-        "shifts": changed,
+        "drifts": changed,
         "refused": tried.refused,
     }

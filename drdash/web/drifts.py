@@ -13,7 +13,7 @@ SEVERITIES: dict[str, str] = {Severity.ERROR: phrase("error"), Severity.WARNING:
 NOT_THERE = phrase("not there")
 
 
-class Shift(msgspec.Struct, frozen=True):
+class Drift(msgspec.Struct, frozen=True):
     """One thing that is not as it was."""
 
     what: str
@@ -21,7 +21,7 @@ class Shift(msgspec.Struct, frozen=True):
     now: str
 
 
-def shifts(before: Sighting, now: Sighting) -> tuple[Shift, ...]:
+def drifts(before: Sighting, now: Sighting) -> tuple[Drift, ...]:
     """All that differs, for better or worse: whoever decides anew wants to know both."""
     pairs: list[tuple[str, str, str]] = [
         (phrase("Server"), before.name or before.server, now.name or now.server),
@@ -31,7 +31,7 @@ def shifts(before: Sighting, now: Sighting) -> tuple[Shift, ...]:
     ]
     codes = sorted({code for code, _, _ in before.issues ^ now.issues})
     pairs += [(code or phrase("An unnamed issue"), _told(before, code), _told(now, code)) for code in codes]
-    return tuple(Shift(*pair) for pair in pairs if pair[1] != pair[2])
+    return tuple(Drift(*pair) for pair in pairs if pair[1] != pair[2])
 
 
 def still(ticked: Iterable[str], before: Sighting, now: Sighting) -> frozenset[str]:

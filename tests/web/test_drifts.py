@@ -3,7 +3,7 @@
 from drdash.failover.guard import Kind
 from drdash.failover.sighting import Sighting
 from drdash.tenants.roles import Role
-from drdash.web.shifts import Shift, shifts, still
+from drdash.web.drifts import Drift, drifts, still
 
 START, STOP = "DR_CLOUD_SERVER_START_FAILOVER_TEST", "DR_CLOUD_SERVER_STOP_FAILOVER"
 
@@ -25,20 +25,20 @@ def seen(
 
 
 def test_what_is_as_it_was_is_not_told() -> None:
-    assert shifts(seen(("A", "WARNING", "")), seen(("A", "WARNING", ""))) == ()
+    assert drifts(seen(("A", "WARNING", "")), seen(("A", "WARNING", ""))) == ()
 
 
 def test_better_and_worse_are_both_told_in_words() -> None:
     before = seen(("A", "ERROR", START), ("B", "WARNING", "site"), ("", "WARNING", ""))
     now = seen(("A", "WARNING", START), ("C", "NASTY", ""), status="FAILOVER_TEST", role=Role.OPERATOR, name="")
-    assert shifts(before, now) == (
-        Shift("Server", "db-01", "s-1"),
-        Shift("Status", "Stand-by", "Test running"),
-        Shift("Your role", "admin", "operator"),
-        Shift("An unnamed issue", "warning", "not there"),
-        Shift("A", "error (Start test)", "warning (Start test)"),
-        Shift("B", "warning (of the site)", "not there"),
-        Shift("C", "not there", "nasty"),
+    assert drifts(before, now) == (
+        Drift("Server", "db-01", "s-1"),
+        Drift("Status", "Stand-by", "Test running"),
+        Drift("Your role", "admin", "operator"),
+        Drift("An unnamed issue", "warning", "not there"),
+        Drift("A", "error (Start test)", "warning (Start test)"),
+        Drift("B", "warning (of the site)", "not there"),
+        Drift("C", "not there", "nasty"),
     )
 
 
