@@ -72,15 +72,7 @@ def alice(fresh_process: None) -> User:
 @pytest.fixture
 def tenant(simulator: Simulator, alice: User) -> Tenant:
     """The simulator's customer, connected; Alice is its admin."""
-    connected = connecting.connect(
-        by=None,
-        name="Quiet customer",
-        cloud=simulator.url,
-        client_id=simulator.client_id,
-        client_secret=simulator.client_secret,
-        admin="alice",
-    )
-    return connected.tenant
+    return connected(simulator, "Quiet customer", admin="alice")
 
 
 @pytest.fixture
@@ -96,14 +88,8 @@ def victor(tenant: Tenant) -> User:
 @pytest.fixture
 def charlie(fresh_process: None) -> User:
     with running("quiet", seed=7) as elsewhere:
-        other = connecting.connect(
-            by=None,
-            name="Another customer",
-            cloud=elsewhere.url,
-            client_id=elsewhere.client_id,
-            client_secret=elsewhere.client_secret,
-        )
-    return _member("charlie", other.tenant, Role.ADMIN)
+        other = connected(elsewhere, "Another customer")
+    return _member("charlie", other, Role.ADMIN)
 
 
 @pytest.fixture
@@ -134,6 +120,19 @@ def polled(tenant: Tenant) -> Poll:
 def server(polled: Poll, tenant: Tenant) -> Server:
     """A recovery server at rest, whose test failover is allowed."""
     return at_rest(tenant)
+
+
+def connected(simulator: Simulator, name: str, *, admin: str | None = None) -> Tenant:
+    """The customer of a simulator, watched from now on; ``admin`` is its admin."""
+    found = connecting.connect(
+        by=None,
+        name=name,
+        cloud=simulator.url,
+        client_id=simulator.client_id,
+        client_secret=simulator.client_secret,
+        admin=admin,
+    )
+    return found.tenant
 
 
 def at_rest(tenant: Tenant) -> Server:

@@ -27,12 +27,12 @@ from drdash.web import dialogs, finding, proving
 from drdash.web.approvalcards import ApprovalCard, approval_card, approval_url, asked_of, lines
 from drdash.web.buttons import shown_reason
 from drdash.web.dialogcards import Tried, Typed
+from drdash.web.drifts import drifts
 from drdash.web.finding import Found
 from drdash.web.forms import AskForm
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, user_of, wants_part
 from drdash.web.journal import paged
 from drdash.web.said import said
-from drdash.web.drifts import drifts
 
 LONGEST = 2000
 LOADED = ("tenant__credential", "asked_by", "answered_by", "action", "item")

@@ -17,9 +17,9 @@ from drdash.tenants.models import Tenant
 from drdash.web import cards
 from drdash.web.actioncards import deed
 from drdash.web.buttons import dialog_url, server_url, shown_reason
+from drdash.web.drifts import Drift, drifts, still
 from drdash.web.forms import BY_IDS, LATEST, Original
 from drdash.web.said import said
-from drdash.web.drifts import Drift, drifts, still
 from drdash.web.whose import whose
 from drdash.web.wording import verb
 

@@ -8,11 +8,9 @@ import pytest
 
 from drdash.estate.breaker import FAILING_AT_ONCE, Tries, shared_out, turns
 from drdash.simulator.server import running
-from drdash.simulator.simulation import Simulator
-from drdash.tenants.connect import connect
-from drdash.tenants.models import Tenant
 from tests.estate.at_hand import Installation, neighbours
 from tests.sizes import cases
+from tests.stack import connected
 
 NOW = datetime.now(UTC)
 INTERVAL = timedelta(seconds=15)
@@ -74,7 +72,7 @@ def test_an_outage_costs_a_request_a_minute_at_most_and_its_end_is_seen_within_a
 ) -> None:
     minutes = cases(6, full=60)
     with running("quiet", servers=1, sites=1) as simulator:
-        first = connected(simulator)
+        first = connected(simulator, "First")
         watched = [first.pk, *neighbours(first.credential, tenants - 1)]
         installation.run(16)
         assert not any(installation.health(tenant).error for tenant in watched)
@@ -98,13 +96,3 @@ def test_an_outage_costs_a_request_a_minute_at_most_and_its_end_is_seen_within_a
         while any(installation.health(tenant).error for tenant in watched):
             installation.run(1)
         assert installation.wall - end <= timedelta(seconds=64 if tenants < 4 else 20)
-
-
-def connected(simulator: Simulator) -> Tenant:
-    return connect(
-        by=None,
-        name="First",
-        cloud=simulator.url,
-        client_id=simulator.client_id,
-        client_secret=simulator.client_secret,
-    ).tenant

@@ -15,9 +15,8 @@ from drdash.estate.store import store
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
 from drdash.tasks import poll, tick
-from drdash.tenants.connect import connect
 from drdash.tenants.models import Tenant
-from tests.stack import Poll
+from tests.stack import Poll, connected
 
 
 def lists(simulator: Simulator) -> list[str]:
@@ -60,13 +59,7 @@ def test_a_pass_brings_every_server_and_site(simulator: Simulator, tenant: Tenan
 
 def test_the_references_own_examples_arrive_whole(fresh_process: None) -> None:
     with running("reference") as simulator:
-        tenant = connect(
-            by=None,
-            name="Reference",
-            cloud=simulator.url,
-            client_id=simulator.client_id,
-            client_secret=simulator.client_secret,
-        ).tenant
+        tenant = connected(simulator, "Reference")
         poll(tenant.pk)
         assert "servers?after=eyJSJdfQ" in lists(simulator)
     estate = store().load(tenant.pk)

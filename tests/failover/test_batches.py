@@ -35,12 +35,12 @@ from drdash.simulator.server import running as simulated
 from drdash.simulator.simulation import Simulator
 from drdash.tasks import one_pass
 from drdash.tenants import access
-from drdash.tenants import connect as connecting
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
 from tests.failover.test_preflight import named
 from tests.failover.test_record import announced
 from tests.failover.test_unwritable import read_only
+from tests.stack import connected
 
 NOWHERE = "redis://127.0.0.1:1/0"
 FIVE = ("ams-crm-01", "ams-erp-01", "ams-git-01", "ams-git-02", "ber-web-01")
@@ -307,14 +307,7 @@ def test_who_may_do_the_same_in_a_tenant_stops_what_is_in_it_and_nothing_else(
     simulator: Simulator, tenant: Tenant, alice: User, bob: User, victor: User
 ) -> None:
     with simulated("quiet", seed=7) as elsewhere:
-        other = connecting.connect(
-            by=None,
-            name="Another customer",
-            cloud=elsewhere.url,
-            client_id=elsewhere.client_id,
-            client_secret=elsewhere.client_secret,
-            admin="alice",
-        ).tenant
+        other = connected(elsewhere, "Another customer", admin="alice")
         one_pass(other.pk, pause=lambda _seconds: None)
         chosen = [*named(tenant, *FIVE[:2]), *named(other, "ber-web-01")]
         found = preflight(user=alice, chosen=chosen, kind=Kind.START_TEST, production=False, before=None)

@@ -21,10 +21,9 @@ from drdash.failover.models import Action, State
 from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
 from drdash.tasks import poll
-from drdash.tenants import connect as connecting
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Posture, Role
-from tests.stack import Poll
+from tests.stack import Poll, connected
 from tests.web.asking import Program
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -264,15 +263,7 @@ def test_pages_follow_each_other_through_the_whole_list(polled: Poll, alice: Use
 
 def test_a_part_has_fifty_by_default(alice: User, fresh_process: None) -> None:
     with running("quiet", servers=61) as large:
-        connected = connecting.connect(
-            by=None,
-            name="Large",
-            cloud=large.url,
-            client_id=large.client_id,
-            client_secret=large.client_secret,
-            admin="alice",
-        )
-        poll(connected.tenant.pk)
+        poll(connected(large, "Large", admin="alice").pk)
     page = Program(alice).read("servers/")
     assert (page["count"], len(page["results"])) == (61, 50)
     assert "limit=50" in page["next"]

@@ -24,11 +24,11 @@ from drdash.simulator.server import running as simulated
 from drdash.simulator.simulation import Simulator
 from drdash.tasks import one_pass
 from drdash.tenants import access
-from drdash.tenants import connect as connecting
 from drdash.tenants.models import Membership, Tenant
 from drdash.web.batchcards import batch_card, batch_heads, within
 from tests.failover.test_batches import DEAD, confirmed, planned, posted, run
 from tests.failover.test_preflight import named
+from tests.stack import connected
 from tests.web.test_points import have, hours_ago
 
 FIVE = ("ams-crm-01", "ams-erp-01", "ams-git-01", "ams-git-02", "ber-web-01")
@@ -391,14 +391,7 @@ def test_what_is_of_another_tenant_is_neither_shown_nor_counted(
     tenant: Tenant, alice: User, bob: User, victor: User
 ) -> None:
     with simulated("quiet", seed=7) as elsewhere:
-        other = connecting.connect(
-            by=None,
-            name="Another customer",
-            cloud=elsewhere.url,
-            client_id=elsewhere.client_id,
-            client_secret=elsewhere.client_secret,
-            admin="alice",
-        ).tenant
+        other = connected(elsewhere, "Another customer", admin="alice")
         one_pass(other.pk, pause=lambda _seconds: None)
         chosen = [*named(other, "ber-web-01", "ber-mon-01"), *named(tenant, *FIVE[:2])]
         found = preflight(user=alice, chosen=chosen, kind=Kind.START_TEST, production=False, before=None)
