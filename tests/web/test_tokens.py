@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
+from drdash.audit.mirror import mirror
 from drdash.audit.models import Entry
 from drdash.tenants.models import Credential, Membership, Tenant, TokenRight
 from drdash.tenants.roles import Role
@@ -97,6 +98,7 @@ def test_the_command_prints_the_token_once_it_is_made_and_notes_that_once(tenant
         call_command("drf_create_token", "root", stdout=said)
     assert said.getvalue().count(token_of("root").key) == 2
     assert told() == [("drdash", f"token made: root's token …{token_of('root').key[-4:]}.", None)]
+    assert "token made" in mirror().path.read_text()
 
 
 def test_whose_sign_in_is_old_types_the_password_first(tenant: Tenant) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from drdash.audit.mirror import mirror
 from drdash.cloud.account import Grant
 from drdash.cloud.account import root as root_of_cloud
 from drdash.cloud.errors import CloudError
@@ -63,6 +64,7 @@ class Command(BaseCommand):
                 self._connect(options, grant)
         except Refusal as refusal:
             raise CommandError(str(refusal)) from refusal
+        mirror().settle()  # what writes the audit's mirror ends with this process
 
     def _connect(self, options: dict[str, Any], grant: Grant) -> None:
         found = connect(

@@ -4,6 +4,7 @@ from django.contrib.auth.models import User
 from rest_framework.authtoken.management.commands import drf_create_token
 from rest_framework.authtoken.models import Token
 
+from drdash.audit.mirror import mirror
 from drdash.web import tokens
 
 
@@ -12,4 +13,6 @@ class Command(drf_create_token.Command):
         user = User.objects.get_by_natural_key(username)
         if reset_token:
             tokens.revoke(user, by=None)
-        return tokens.make(user)[0]
+        token = tokens.make(user)[0]
+        mirror().settle()  # what writes the audit's mirror ends with this process
+        return token
