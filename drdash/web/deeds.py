@@ -61,6 +61,7 @@ DEEDS: dict[str, str] = {
     "took the audit away": phrase("took the audit away"),
     "added user": phrase("added user"),
     "changed user": phrase("changed user"),
+    "changed tenant": phrase("changed tenant"),
     "deleted user": phrase("deleted user"),
     "gave membership": phrase("gave membership"),
     "took membership": phrase("took membership"),
