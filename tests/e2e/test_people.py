@@ -76,7 +76,9 @@ def test_production_wants_the_servers_name_typed(person: SignIn, house: House) -
     start.click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
-    assert page.evaluate("document.activeElement.textContent") == "Cancel"
+    expect(dialog.get_by_role("link", name="Cancel")).to_be_focused()
+    expect(dialog.get_by_role("link", name="Cancel")).to_be_in_viewport()
+    expect(dialog.get_by_role("heading")).to_be_in_viewport()
     confirm, go = dialog.locator("[name=confirm]"), dialog.locator("button.go")
     go.click()
     expect(dialog.locator("[name=confirm]:invalid")).to_have_count(1)

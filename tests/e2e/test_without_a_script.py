@@ -37,6 +37,7 @@ def test_an_operator_without_a_script_signs_in_filters_sorts_acts_and_reads_what
 
         page.locator(f"[id='row-start_failover_test-{key}']").click()
         expect(page.locator("meta[http-equiv=refresh]")).to_have_count(0)
+        assert page.evaluate("scrollY") == 0, "what it is comes first"
         page.get_by_role("button", name=f"Start test of {name}").click()
         expect(page.locator("#main")).to_contain_text("Accepted, not done yet")
         assert len([path for path in house.posts(key) if path.endswith("start_failover_test")]) >= 1
