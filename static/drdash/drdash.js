@@ -34,16 +34,13 @@ function show(time) {
 	time.title = `${exact.format(at)} (${time.dateTime})`;
 }
 
-let drawn;
+let drawn, state;
 function tick() {
-	times(body);
+	times();
 	mark();
 	if (document.hidden) return;
 	if (!bar.hidden && Date.now() - last > page.dataset.poll * 1000) refresh(true);
-	if (held && !inHand()) {
-		held = false;
-		refresh();
-	}
+	if (held && !inHand()) held = refresh();
 }
 
 const times = (part) => all("time[data-show]", part).forEach(show);
@@ -51,6 +48,9 @@ const times = (part) => all("time[data-show]", part).forEach(show);
 const stale = {};
 function mark() {
 	drawn = 0;
+	const was = state;
+	state = $("state")?.textContent;
+	if (was && was !== state) say(state);
 	document.title = ($("free") ? "● " : "") + document.title.replace("● ", "");
 	for (const { dataset: { tenant, name, asOf, staleAfter } } of all("[data-stale-after]")) {
 		const late = !(now() - Date.parse(asOf) <= staleAfter * 1000);
@@ -64,7 +64,6 @@ function mark() {
 const bar = $("stream-lost");
 let source, url, timer, worry, pause = 1000;
 
-// Each event has one listener, the newest.
 const heard = {
 	beat: ({ data }) => (offset = data * 1000 - Date.now()),
 	"estate-changed": () => refresh(),
@@ -127,7 +126,7 @@ function wait(ms, then) {
 
 htmx.createEventSource = (address) => {
 	url = address;
-	if (!document.hidden) open(); // else when someone looks
+	if (!document.hidden) open();
 	return stream;
 };
 
@@ -267,8 +266,8 @@ dialog.addEventListener("close", () => {
 on("click", (event) => {
 	const { copy, close } = event.target.closest("[data-close], [data-copy]")?.dataset || {};
 	if (copy) {
-		navigator.clipboard?.writeText(all(copy)[0].textContent).then(() => say(told.copied), () => say(told.uncopied));
-	} else if (close !== undefined && dialog.open) {
+		navigator.clipboard?.writeText($(copy).textContent).then(() => say(told.copied), () => say(told.uncopied));
+	} else if (close === "" && dialog.open) {
 		event.preventDefault();
 		dialog.close();
 	}
