@@ -1,4 +1,4 @@
-"""The recovery points that a start's dialog offers. They are loaded into it once it is open: nothing there waits."""
+"""A server's recovery points: those that a start's dialog offers, loaded once it is open, and a list of them."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -24,11 +25,14 @@ from drdash.tenants.roles import Role
 from drdash.web import beside
 from drdash.web.beside import Trouble
 from drdash.web.buttons import server_url
+from drdash.web.cards import name_of
+from drdash.web.finding import Found
 from drdash.web.forms import LATEST, known_points, recovery_point
-from drdash.web.frame import frame_of, server_or_404, unkept
+from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept
 from drdash.web.said import stored
 from drdash.web.wording import Look
 
+LISTED = 20
 # The cloud's clock and ours may differ by this much before "you lose" is told by the cloud's.
 SKEW = timedelta(minutes=1)
 KIND = {
@@ -87,17 +91,34 @@ def url(server: Server, shown: tuple[Choice, ...], *, test: bool) -> str:
 
 @require_safe
 def points(request: HttpRequest, uuid: str) -> HttpResponse:
-    """The list, or in words why there is none."""
+    """The list for a dialog, which says what it has ``above``; else for the server's page, or by itself. Where there is
+    none, in words why."""
     frame = frame_of(request)
     found = server_or_404(frame, uuid)
     tenant = found.estate.tenant
     if frame.role(tenant) is Role.VIEWER:
         raise Http404
+    if "above" not in request.GET:
+        return _listed(request, frame, found)
     shown, test = above(found.server, *request.GET.getlist("above")[:5]), "test" in request.GET
     offer = offered(frame.reach.tenants[tenant], found.server, shown, test=test)
     return unkept(
         HttpResponse(render_to_string("dialogs/_points.html", {"offer": offer, "test": test, "oob": True}, request))
     )
+
+
+def _listed(request: HttpRequest, frame: Frame, found: Found) -> HttpResponse:
+    offer = offered(frame.reach.tenants[found.estate.tenant], found.server, (), test=True)
+    server, now = found.server, timezone.now()
+    context = {
+        "offer": offer,
+        "points": offer.choices[:LISTED],
+        "name": name_of(server),
+        "back": server_url(server.uuid),
+    }
+    if request.headers.get("HX-Request") == "true":
+        return unkept(render(request, "servers/_points.html", {**context, "now": now}))
+    return page(request, "servers/points.html", context, frame=frame)
 
 
 def offered(tenant: Tenant, server: Server, shown: tuple[Choice, ...], *, test: bool) -> Offer:

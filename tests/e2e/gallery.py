@@ -161,6 +161,7 @@ def daily(gallery: Gallery, page: Page) -> dict[str, Scene]:
         "server-blocked": at(f"/servers/{fails}/"),
         "server-history": at(f"/servers/{lost}/history/"),
         "server-tasks": at(f"/servers/{tested}/tasks/"),
+        "server-recovery-points": at(f"/servers/{tested}/recovery-points/"),
         "server-note": at(f"/servers/{testing}/note/"),
         "server-tell": at(f"/servers/{fails}/tell/start_failover_test/"),
         "server-screenshot": at(f"/servers/{production}/screenshot/"),

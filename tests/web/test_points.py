@@ -17,7 +17,7 @@ from drdash.simulator.simulation import Simulator
 from drdash.simulator.state import iso
 from drdash.tenants.models import Tenant
 from drdash.web import beside
-from drdash.web.points import Choice, above, loses, size, sorted_out, span
+from drdash.web.points import LISTED, Choice, above, loses, size, sorted_out, span
 from tests import hostile
 from tests.hostile import Elsewhere
 from tests.web import seen
@@ -171,6 +171,25 @@ def test_a_choice_above_that_has_a_critical_error_cannot_be_chosen_any_more(
 def test_a_viewer_and_a_stranger_get_nothing(victor: User, charlie: User, server: Server, simulator: Simulator) -> None:
     assert [listed(victor, server)[0], listed(charlie, server)[0]] == [404, 404]
     assert asked(simulator) == 0
+
+
+def test_the_servers_page_leads_to_the_list_of_those_who_may_act(
+    bob: User, victor: User, server: Server, simulator: Simulator
+) -> None:
+    have(simulator, server, {"created": hours_ago(6.2)}, *[{"created": hours_ago(30)}] * LISTED)
+    page, client = f"/servers/{server.uuid}/", Client()
+    client.force_login(victor)
+    assert "recovery-points/" not in client.get(page).content.decode()
+    assert client.get(f"{page}recovery-points/").status_code == 404
+    client.force_login(bob)
+    assert f'hx-get="{page}recovery-points/"' in client.get(page).content.decode()
+    part = client.get(f"{page}recovery-points/", headers={"HX-Request": "true"}).content.decode()
+    alone = client.get(f"{page}recovery-points/").content.decode()
+    for html in (part, alone):
+        assert re.findall(r"<code>(B-\d+)</code>", html) == [f"B-{n}" for n in range(1, LISTED + 1)]
+        assert f"{LISTED} of {LISTED + 1} are shown." in html
+    assert "<html" in alone
+    assert "<html" not in part
 
 
 def test_who_is_not_signed_in_gets_nothing(server: Server, simulator: Simulator) -> None:
