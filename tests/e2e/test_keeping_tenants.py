@@ -64,6 +64,7 @@ def test_a_superuser_connects_a_client_after_a_mistake_pauses_holds_back_and_tak
     another.close()
     expect(page.get_by_text("Connected Elsewhere")).to_be_visible()
     expect(page.locator("#freshness")).to_contain_text("Elsewhere as of", timeout=20_000)
+    expect(page.locator(".state")).to_contain_text("Watching")
 
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#freshness")).to_contain_text("Elsewhere Paused by admin since")
