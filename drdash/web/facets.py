@@ -32,7 +32,12 @@ WORDS: dict[str, dict[str, str]] = {
         UNSAID: phrase("Not said"),
         "none": phrase("Without issues"),
     },
-    "tested": {"due": phrase("Due for a test"), "never": phrase("Never tested"), "once": phrase("Tested before")},
+    "tested": {
+        "due": phrase("Due for a test"),
+        "failed": phrase("Automated test failed"),
+        "never": phrase("Never tested"),
+        "once": phrase("Tested before"),
+    },
     "blocked": {"true": phrase("All blocked"), "false": phrase("Not all blocked")},
     "backup": {"late": phrase("Late or worse")},
     "missing": {"true": phrase("No longer listed by the cloud")},

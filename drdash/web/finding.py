@@ -161,7 +161,8 @@ def _traits(
         if one.server.type != ServerType.RECOVERY:
             return ()
         when = "never" if tested.last_start(one.server) is None else "once"
-        return ("due", when) if is_due(one.server) else (when,)
+        told = {"due": is_due(one.server), "failed": tested.failed(one.server), when: True}
+        return tuple(value for value, so in told.items() if so)
 
     return FACETS | {"blocked": lambda one: ("true" if is_blocked(one) else "false",), "tested": tests}
 
@@ -199,7 +200,7 @@ FACETS: dict[str, Callable[[Found], tuple[str, ...]]] = {
 # Filters that take no other values.
 CLOSED = {
     "backup": ("late",),
-    "tested": ("due", "never", "once"),
+    "tested": ("due", "failed", "never", "once"),
     "blocked": ("true", "false"),
     "missing": ("true",),
 }

@@ -187,6 +187,8 @@ def _url(kind: str, tenant: int) -> str:
             return listed(status=ServerStatus.FAILOVER_TEST, tenant=of)
         case "due":
             return listed(tested="due", tenant=of)
+        case "test-failed":
+            return listed(tested="failed", tenant=of)
         case "unready":
             return f"{overview_url(tenant)}#sites"
         case "running" | "production":

@@ -85,6 +85,7 @@ def _context(request: HttpRequest, frame: Frame, shown: Mapping[int, Tenant], no
     return {
         "fleet": fleet.fleet(found, states, [*live.values(), *failed], runs) if many else None,
         "needs": _dated(section(needs.worst_first(told))),
+        "needs_lists": needs.lists(told, only),
         "running": _dated(overview.running(active, live, names, runs)),
         "never_polled": bool(shown) and all(health.as_of is None for health, _ in states.values()),
         "troubled": [stored(health.error) for health, _ in states.values() if health.as_of is None and health.error][

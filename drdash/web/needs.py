@@ -1,6 +1,6 @@
 """What no program will clear up: each with what to do about it, in a sentence. Pure but for words."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 
@@ -14,7 +14,7 @@ from drdash.estate.snapshot import Health, Seen
 from drdash.failover.models import Action, Approval, Batch, State
 from drdash.phrases import phrase, phrases
 from drdash.tenants.models import Tenant
-from drdash.web import cards, wording
+from drdash.web import cards, tested, wording
 from drdash.web.actioncards import action_url
 from drdash.web.approvalcards import asked_of
 from drdash.web.batchcards import STATES as BATCH
@@ -22,7 +22,7 @@ from drdash.web.batchcards import batch_url
 from drdash.web.buttons import server_url, site_url
 from drdash.web.finding import Found
 from drdash.web.help import help_of
-from drdash.web.overview import CHANGED, Line
+from drdash.web.overview import CHANGED, Line, listed
 from drdash.web.said import stored
 from drdash.web.tenantcards import STATES
 from drdash.web.wording import Look, action_name, look_of
@@ -115,7 +115,7 @@ def of_server(one: Found, tenant: str) -> Iterator[Told]:
         do = phrase("Look at the original machine why no backup comes.")
         need = Need.BACKUP_CRITICAL if critical else Need.BACKUP_LATE
         yield need, told(wording.RPO[server.rpo.status], text, do, what=What.BACKUP)
-    if (test := server.automated_test) and test.last_status == "FAILURE":
+    if (test := server.automated_test) and tested.failed(server):
         text = phrase("It may not start when it is needed.")
         do = phrase("Look at the test's screenshot, and test it by hand.")
         yield Need.TEST_FAILED, told(wording.AUTOMATED_TEST["FAILURE"], text, do, test.last_start)
@@ -181,6 +181,17 @@ def worst_first(told: Iterable[Told]) -> list[Line]:
 
 
 STATE_UNKNOWN, STATE_FAILED = wording.STATE[State.UNKNOWN], wording.STATE[State.FAILED]
+
+
+def lists(told: Sequence[Told], tenant: str = "") -> tuple[tuple[str, str], ...]:
+    """Where all of those are listed that there may be many of: words and addresses. ``tenant``: of that one alone."""
+    kinds = {need for need, _ in told}
+    found = [
+        (phrase("Backup late"), {"backup": "late"}, {Need.BACKUP_CRITICAL, Need.BACKUP_LATE}),
+        (wording.AUTOMATED_TEST["FAILURE"].word, {"tested": "failed"}, {Need.TEST_FAILED}),
+        (phrase("Missing"), {"missing": "true"}, {Need.MISSING}),
+    ]
+    return tuple((words, listed(**wanted, tenant=tenant)) for words, wanted, needed in found if kinds & needed)
 
 
 def acted_on(action: str, server: str) -> str:

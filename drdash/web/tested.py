@@ -43,6 +43,11 @@ def overdue(test: AutomatedTest | None, now: datetime) -> bool:
     return test.last_start is None or now - test.last_start > 2 * SPANS.get(test.schedule, SPANS["MONTHLY"])
 
 
+def failed(server: Server) -> bool:
+    """Whether its last automated test failed: it may not start when it is needed."""
+    return server.automated_test is not None and server.automated_test.last_status == "FAILURE"
+
+
 def last_start(server: Server) -> datetime | None:
     """When the later of the automated and the manual test began; None: it was never tested."""
     starts = [one.last_start for one in (server.automated_test, server.test_failover) if one and one.last_start]
