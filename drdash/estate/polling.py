@@ -112,6 +112,14 @@ def next_whole(health: Health, *, now: datetime, jitter: float, news: datetime |
     return max(again, health.barred_until or again)
 
 
+def next_try(health: Health) -> datetime | None:
+    """The earliest that a tenant which fails is tried again by itself; None where it does not fail, or the cloud said
+    when."""
+    if health.error is None or health.tried_at is None or health.wait_until is not None:
+        return None
+    return next_whole(health, now=health.tried_at, jitter=0.0)
+
+
 def _news(estate: Estate, way: Way) -> datetime | None:
     """When something happened for which a tenant that fails is to be tried again at once."""
     if not estate.health.failures:

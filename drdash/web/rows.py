@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 
 from drdash.cloud.records import Server, Site
 from drdash.cloud.words import ServerType
+from drdash.estate.polling import next_try
 from drdash.estate.replica import replica
 from drdash.estate.snapshot import Estate, Seen
 from drdash.failover import origins
@@ -164,6 +165,7 @@ def health(
             "name": owner.name,
             "health": estate.health,
             "error": stored(estate.health.error or ""),
+            "next_try": next_try(estate.health),
             "paused": owner.paused,
             "pause": pause,
             "vanished_at": owner.vanished_at,

@@ -81,6 +81,15 @@ SITES: dict[str, dict[str, Any]] = {
     "not ready": {"failover_readiness": "ERROR", "_issues": [_QUOTA]},
     "not said": {"failover_readiness": None, "_issues": None},
 }
+# What is asked of some of them, each in a dialog.
+DIALOGS = {
+    "at rest": Kind.START_TEST,
+    "with a warning": Kind.START_PROD,
+    "a test runs": Kind.STOP,
+    "production runs": Kind.STOP,
+    "blocked": Kind.START_TEST,
+    "issues not said": Kind.START_PROD,
+}
 _TOLD = {
     State.REFUSED: "The cloud refused it: the quota of compute points is reached.",
     State.FAILED: "Its task is gone, and the server is at stand-by.",
@@ -147,12 +156,20 @@ def _side(theme: str, at: int, user: User, now: datetime) -> dict[str, Any]:
     healths = {
         "Fresh": fresh,
         "Stale": Health(interval=15, as_of=now - timedelta(hours=3)),
-        "Failing": Health(
+        "Asked to wait": Health(
             interval=3600,
             as_of=now - timedelta(minutes=2),
             error="The cloud answered 429: too many requests.",
             failing_since=now - timedelta(minutes=2),
             wait_until=now + timedelta(minutes=1),
+        ),
+        "Failing": Health(
+            interval=3600,
+            as_of=now - timedelta(minutes=2),
+            error="The cloud failed (500 InternalError).",
+            failing_since=now - timedelta(minutes=2),
+            tried_at=now,
+            failures=3,
         ),
         "Never read": Health(interval=15),
     }
@@ -222,11 +239,11 @@ def _action(pk: int, state: State, tenant: Tenant, user: User, now: datetime) ->
 
 
 def _dialogs(user: User) -> list[dict[str, Any]]:
-    """One of a test and one of production; what they send is refused: their tokens are none."""
+    """Of a test and of production, of a start and of a stop, free, blocked, and blocked for all but an admin; what they
+    send is refused: their tokens are none."""
     tenant, estate = Tenant(pk=-1, name="Demo customer"), _estate("dialog", Health(interval=15), -1)
-    first, warned, *_ = (seen.record for seen in estate.servers.values())
-    return [_dialog(user, tenant, estate, server, kind) for server, kind in
-            ((first, Kind.START_TEST), (warned, Kind.START_PROD))]  # fmt: skip
+    servers = dict(zip(SERVERS, (seen.record for seen in estate.servers.values()), strict=True))
+    return [_dialog(user, tenant, estate, servers[name], kind) for name, kind in DIALOGS.items()]
 
 
 def _dialog(user: User, tenant: Tenant, estate: Estate, server: Server, kind: Kind) -> dict[str, Any]:

@@ -17,7 +17,17 @@ def test_each_component_is_shown_in_each_state_light_and_dark(fresh_process: Non
     assert re.findall(r'<section data-theme="(\w+)"', page) == ["light", "dark"]
     for looks in (wording.SERVER_STATUS, wording.READINESS, wording.STATE, wording.CONSENT):
         assert all(page.count(f">{look.word}<") >= 2 for look in looks.values())
-    for part in ("bar bad", "bar prod", "tile good", "empty", "badge simulator", "steps", "issues", "wish production"):
+    for part in (
+        "bar bad",
+        "bar prod",
+        "tile good",
+        "empty",
+        "badge simulator",
+        "steps",
+        "issues",
+        "wish production",
+        "glass",
+    ):
         assert f'class="{part}' in page
     assert len(re.findall(r'id="action-row-\d+"', page)) == 2 * len(State)
     ids = re.findall(r' id="((?:server|site|action|health)-[^"]+)"', page)
