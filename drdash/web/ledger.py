@@ -76,7 +76,7 @@ def audit(request: HttpRequest) -> HttpResponse:
     context = paged(request, asked.found(_within(request, tenants)), reverse("audit"), asked.given())
     told = Action.objects.in_bulk([entry.action for entry in context["shown"] if entry.action])
     context["entries"] = [
-        _shown(entry, told.get(entry.action), tenants.get(entry.tenant, "")) for entry in context["shown"]
+        _shown(entry, told.get(entry.action), tenants.get(entry.tenant, ""), frame) for entry in context["shown"]
     ]
     context["have"] = digest([context["url"], context["count"], *(entry.pk for entry in context["shown"])])
     context["problems"] = [f"{name}: {one}" for name, errors in asked.errors.items() for one in errors]
@@ -125,14 +125,18 @@ def _within(request: HttpRequest, tenants: dict[int | None, str]) -> QuerySet[En
     return Entry.objects.filter(within | Q(tenant=None) if request.user.is_superuser else within)
 
 
-def _shown(entry: Entry, action: Action | None, tenant: str) -> dict[str, Any]:
+def _shown(entry: Entry, action: Action | None, tenant: str, frame: Frame) -> dict[str, Any]:
+    estate = frame.estates.get(entry.tenant or 0)
+    seen = estate.servers.get(entry.server_uuid.lower()) if estate else None
     return {
         "entry": entry,
         "tenant": tenant,
         "words": deed(entry.verb, action),
         "action_url": action_url(action) if action else "",
         "server_url": server_url(entry.server_uuid) if entry.server_uuid else "",
-        "server_name": (action.server_name if action else "") or entry.server_uuid,
+        "server_name": (action.server_name if action else "")
+        or (seen.record.name if seen else "")
+        or entry.server_uuid,
     }
 
 

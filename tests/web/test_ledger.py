@@ -14,6 +14,7 @@ from drdash.audit.models import Entry
 from drdash.audit.record import write
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
+from tests.web.seen import publish, server
 
 
 @pytest.fixture
@@ -69,6 +70,13 @@ def test_one_tenant_alone(root: Client) -> None:
     globex, acme = Tenant.objects.get(name="Globex"), Tenant.objects.get(name="Acme")
     assert seen(root, f"tenant={acme.pk}") == {"armed", "paused"}
     assert seen(root, f"tenant={globex.pk}") == set(), "there is no membership in it"
+
+
+def test_a_server_has_its_name_also_where_no_action_tells_it(root: Client) -> None:
+    acme = Tenant.objects.get(name="Acme")
+    publish(acme.pk, server("s-1", name="db-01"))
+    write(by=None, verb="noted", at=datetime(2026, 11, 5, tzinfo=UTC), tenant=acme.pk, server_uuid="S-1")
+    assert ">db-01</a>" in root.get("/audit/").content.decode()
 
 
 def test_it_is_taken_away_as_csv_without_formulas(root: Client) -> None:
