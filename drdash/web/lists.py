@@ -84,6 +84,7 @@ def _results(frame: Frame, wanted: Wanted, found: list[Found]) -> dict[str, Any]
         "columns": columns.headings(wanted, url),
         "hides": " ".join(f"no-{name}" for name in columns.CHOOSABLE if name not in chosen),
         "filtered": bool(wanted.asked or wanted.q),
+        "no_tenant": not frame.estates,
         "never_polled": all(estate.health.as_of is None for estate in frame.estates.values()),
         "answered": True,
     }

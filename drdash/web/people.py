@@ -33,7 +33,10 @@ form = require_http_methods(["GET", "HEAD", "POST"])  # Django takes a PUT for a
 _login = form(
     never_cache(
         auth.LoginView.as_view(
-            template_name="people/login.html", authentication_form=Throttled, redirect_authenticated_user=True
+            template_name="people/login.html",
+            authentication_form=Throttled,
+            redirect_authenticated_user=True,
+            extra_context={"nobody": lambda: not User.objects.exists()},
         )
     )
 )

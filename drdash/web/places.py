@@ -144,6 +144,7 @@ def sites(request: HttpRequest) -> HttpResponse:
         "url": url,
         "csv": sought.url(reverse("sites-csv")),
         "filtered": bool(sought.q or sought.readiness),
+        "no_tenant": not frame.estates,
         "have": digest([sought, views, *((one.estate.tenant, one.site.key) for one in listed)]),
     }
     if not wants_part(request, "results"):

@@ -156,6 +156,28 @@ def test_tests_that_are_due_lead_to_the_list_of_them(bob: Client) -> None:
     assert read(bob, "/servers/?tested=due").count('<a href="/servers/n-') >= 9
 
 
+def test_of_what_needs_a_person_more_than_is_shown_leads_to_lists(bob: Client) -> None:
+    [one] = tenants(1)
+    broken = {"automated_test_failover": {"last_status": "FAILURE", "last_start": timezone.now().isoformat()}}
+    servers = [server(f"f-{number}", name=f"fails-{number}", recovery=broken) for number in range(16)]
+    well = server(f"s-{one.pk}", recovery=TESTED)
+    publish(one.pk, well, *servers[:15])
+    assert 'href="/servers/?tested=failed"' not in section(read(bob), "needs")
+    publish(one.pk, well, *servers)
+    assert "15 of 16 are shown." in section(read(bob), "needs")
+    assert '<a href="/servers/?tested=failed">Automated test failed</a>' in section(read(bob), "needs")
+    listed = read(bob, "/servers/?tested=failed")
+    assert listed.count('<a href="/servers/f-') == 16
+    assert f"/servers/s-{one.pk}/" not in listed
+
+
+def test_a_tenant_that_fails_says_when_it_is_tried_again(bob: Client) -> None:
+    [one] = tenants(1)
+    assert "The next try" not in read(bob)
+    fail(one.pk, "The cloud does not answer.")
+    assert re.search(r'The next try comes at <time [^>]*data-show="until"', read(bob))
+
+
 def test_sites_that_are_ready_stand_behind_those_that_are_not_and_folded_when_they_are_many(bob: Client) -> None:
     [one] = tenants(1)
     places = [site(f"r-{number}") for number in range(30)]
@@ -170,14 +192,17 @@ def test_sites_that_are_ready_stand_behind_those_that_are_not_and_folded_when_th
 def test_who_has_no_role_is_told_what_to_ask_for(fresh_process: None) -> None:
     client = Client()
     client.force_login(User.objects.create_user("dora"))
-    page = read(client)
-    assert "an administrator has to give you a role" in page
-    assert "<b>dora</b>" in page
+    for path in ("/", "/servers/", "/sites/"):
+        page = read(client, path)
+        assert "an administrator has to give you a role" in page
+        assert "<b>dora</b>" in page
 
 
 def test_a_superuser_is_led_from_no_cloud_to_a_connected_one(fresh_process: None) -> None:
     client = Client()
+    assert "manage.py createsuperuser" in read(client, "/login/")
     client.force_login(User.objects.create_superuser("root"))
+    assert "manage.py createsuperuser" not in read(Client(), "/login/")
     assert client.get("/").headers["Location"] == "/tenants/connect/"
 
 

@@ -56,8 +56,14 @@ def test_a_part_of_a_page_comes_in_the_language_of_the_page(alice: User) -> None
     client = reader(alice, cookie="de")
     assert '"X-Language": "de"' in client.get("/sites/").content.decode()
     asked = {"HX-Request": "true", "HX-Target": "results"}
-    assert "No site is known." in client.get("/sites/", headers={**asked, "X-Language": "en"}).content.decode()
-    assert "Kein Standort ist bekannt." in client.get("/sites/", headers={**asked, "X-Language": "xx"}).content.decode()
+    assert (
+        "Nothing is within your reach yet"
+        in client.get("/sites/", headers={**asked, "X-Language": "en"}).content.decode()
+    )
+    assert (
+        "Noch haben Sie auf nichts Zugriff"
+        in client.get("/sites/", headers={**asked, "X-Language": "xx"}).content.decode()
+    )
 
 
 def test_whoever_cannot_sign_in_yet_may_choose_too() -> None:
