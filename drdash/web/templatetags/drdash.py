@@ -13,6 +13,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from drdash.phrases import phrase
 from drdash.web.help import help_of
 from drdash.web.said import said as said_text
 from drdash.web.wording import STATE, Look, look_of, rel_words
@@ -162,7 +163,8 @@ def outward(href: str) -> str:
 def link_out(href: str, text: str = "") -> SafeString:
     """A link to another place in a tab of its own; what is no web address stays text."""
     if not outward(href):
-        return format_html("<span>{}{}</span>", f"{text}: " if text else "", href or "no address")
+        told = href or phrase("no address")
+        return format_html("<span>{}</span>", phrase("%(action)s: %(what)s", action=text, what=told) if text else told)
     return format_html(
         '<a href="{}" target="_blank" rel="noopener noreferrer">{}{}</a>', href, text or href, icon("out")
     )

@@ -23,7 +23,8 @@ class Command(BaseCommand):
         if flaw := first_flaw(_links()):
             raise CommandError(flaw.why)
         entries = Entry.objects.count()
-        self.stdout.write(f"The audit is whole: {entries} entries, each follows the one before it.")
+        told = "1 entry" if entries == 1 else f"{entries} entries, each follows the one before it"
+        self.stdout.write(f"The audit is whole: {told}.")
         if not options["no_mirror"]:
             self._check_mirror(entries)
 
