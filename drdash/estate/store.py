@@ -111,6 +111,8 @@ class Store:
         keys = _announced(new, change)
         if new.health != old.health:
             keys.add("health")
+            if _known(new.health) != _known(old.health):
+                keys.add("estate")  # an outage begins or ends: pages count and say that, whatever it changed
         writes = {f"server:{key}": pack(seen) for key, seen in change.servers.items()}
         writes |= {f"site:{key}": pack(seen) for key, seen in change.sites.items()}
         drops = [f"server:{key}" for key in change.dropped_servers] + [f"site:{key}" for key in change.dropped_sites]
@@ -244,6 +246,10 @@ def _estate(tenant: int) -> str:
 
 def _changed(tenant: int) -> str:
     return f"drdash:changed:{tenant}"
+
+
+def _known(health: Health) -> tuple[bool, bool]:
+    return health.as_of is not None, health.error is None
 
 
 def _announced(new: Estate, change: Change) -> set[str]:

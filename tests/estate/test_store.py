@@ -196,6 +196,22 @@ def test_a_change_of_a_site_announces_its_servers_too(store: Store, redis_url: s
     assert [set(entry.keys) for entry in told] == [{"site:s", "server:w", "estate", "health"}]
 
 
+def test_an_outage_is_announced_to_what_pages_count_when_it_begins_and_when_it_ends(store: Store) -> None:
+    good = published(store, empty(), 1, "a", version=1)
+    before = newest_id(store)
+    down = msgspec.structs.replace(good, health=failed(good.health, "It is away.", now=at(3)))
+    still = msgspec.structs.replace(down, health=failed(down.health, "It is away.", now=at(4)))
+    back = msgspec.structs.replace(good, health=msgspec.structs.replace(good.health, as_of=at(5)))
+    for old, new in ((good, down), (down, still), (still, back), (back, good)):
+        assert store.publish(old, new, Change())
+    assert [set(one.keys) for one in announced(store, before)] == [
+        {"health", "estate"},
+        {"health"},
+        {"health", "estate"},
+        {"health"},
+    ]
+
+
 def test_announcements_are_heard_as_they_come(store: Store, redis_url: str) -> None:
     store.announce(1, ["health"])
 
