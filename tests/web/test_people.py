@@ -75,7 +75,9 @@ def test_a_short_password_is_refused_in_words(alice: User) -> None:
     client = Client()
     sign_in(client)
     new = {"old_password": PASSWORD, "new_password1": "short", "new_password2": "short"}
-    assert "too short" in client.post("/password/", new).content.decode()
+    html = client.post("/password/", new).content.decode()
+    assert "too short" in html
+    assert 'id="id_new_password2_error"' in html, "which Django says is read with the field"
 
 
 def test_who_guesses_has_to_wait_and_keeps_nobody_else_out(alice: User) -> None:
