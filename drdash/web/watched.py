@@ -136,8 +136,8 @@ def _sites(owner: Tenant, estate: Estate) -> tuple[SiteTile, ...]:
         site = seen.record
         readiness = look_of(wording.READINESS, site.readiness) if site.readiness else cards.READINESS_UNSAID
         readiness = needs.MISSING if seen.missing_since else readiness
-        tile = SiteTile(owner.pk, owner.name, cards.site_name(site.uuid, site), readiness, counts[key], "")
-        tiles.append(msgspec.structs.replace(tile, issues=cards.worst_of(site.issues).word if site.issues else ""))
+        issues = cards.worst_of(site.issues).word if site.issues else ""
+        tiles.append(SiteTile(owner.pk, owner.name, cards.site_name(site.uuid, site), readiness, counts[key], issues))
     return tuple(tiles)
 
 
