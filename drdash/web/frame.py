@@ -191,7 +191,8 @@ def _stream(topics: Iterable[str], after: str) -> str:
     """Where the page's stream is. It speaks the language of the page, whatever the browser's cookie says by then."""
     language = get_language() or settings.LANGUAGE_CODE
     spoken = {} if language == settings.LANGUAGE_CODE else {"language": language}
-    return f"/events/?{urlencode({'topics': ','.join(topics), 'after': after, **spoken})}"
+    # The browser puts the newest bookmark in place of the last.
+    return f"/events/?{urlencode({'topics': ','.join(topics), **spoken, 'after': after})}"
 
 
 def _badge(credential: Credential) -> tuple[bool, str]:

@@ -1,17 +1,19 @@
-// The page's own clock, stream, dialogs and keys: htmx swaps the rest.
+// Clock, stream, dialogs and keys: htmx swaps the rest.
 const { body, documentElement: page } = document;
 const $ = (id) => document.getElementById(id);
 const all = (selector, part = document) => [...part.querySelectorAll(selector)];
 const on = (names, listener) => names.split(" ").forEach((name) => document.addEventListener(name, listener, true));
-const told = $("said").dataset;
+const said = $("said");
+const [dialog, inner, bar] = ["dialog", "dialog-body", "stream-lost"].map($);
 
-function say(words, name) {
-	$("said").textContent = words.replace("NAME", name);
+function say(what, name) {
+	said.textContent = (said.dataset[what] || what).replace("NAME", name);
 }
 
-// ---- time: the server's, in the viewer's zone
-let offset = page.dataset.now - Date.now();
-const now = () => Date.now() + offset;
+// ---- time: the server's, in the viewer's zone, also when a clock is set back
+const clock = () => Math.max(Date.now(), performance.timeOrigin + performance.now());
+let offset = page.dataset.now - clock();
+const now = () => clock() + offset;
 const tongue = navigator.languages.find((one) => one.startsWith(page.lang)) || page.lang;
 const exact = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat(tongue);
@@ -24,14 +26,16 @@ function away(at) {
 	return relative.format(Math.round(s / size) || -1, unit);
 }
 
-function show(time) {
-	const at = Date.parse(time.dateTime);
-	const how = time.dataset.show;
-	let text = how === "age" ? away(at) : exact.format(at);
-	if (how === "until" && at > now()) text += ` (${away(at)})`;
-	if (time.textContent === text) return;
-	time.textContent = text;
-	time.title = `${exact.format(at)} (${time.dateTime})`;
+function times(part) {
+	for (const time of all("time[data-show]", part)) {
+		const at = Date.parse(time.dateTime);
+		const how = time.dataset.show;
+		let text = how === "age" ? away(at) : exact.format(at);
+		if (how === "until" && at > now()) text += ` (${away(at)})`;
+		if (time.textContent === text) continue;
+		time.textContent = text;
+		time.title = `${exact.format(at)} (${time.dateTime})`;
+	}
 }
 
 let drawn, state;
@@ -39,11 +43,9 @@ function tick() {
 	times();
 	mark();
 	if (document.hidden) return;
-	if (!bar.hidden && Date.now() - last > page.dataset.poll * 1000) refresh(true);
+	if (!bar.hidden && clock() - last > page.dataset.poll * 1000) refresh(true);
 	if (held && !inHand()) held = refresh();
 }
-
-const times = (part) => all("time[data-show]", part).forEach(show);
 
 const stale = {};
 function mark() {
@@ -54,18 +56,17 @@ function mark() {
 	document.title = ($("free") ? "● " : "") + document.title.replace("● ", "");
 	for (const { dataset: { tenant, name, asOf, staleAfter } } of all("[data-stale-after]")) {
 		const late = !(now() - Date.parse(asOf) <= staleAfter * 1000);
-		if (stale[tenant] === !late) say(late ? told.stale : told.current, name);
+		if (stale[tenant] === !late) say(late ? "stale" : "current", name);
 		stale[tenant] = late;
 	}
 	for (const one of all("[data-tenant]")) one.classList.toggle("is-stale", stale[one.dataset.tenant] !== false);
 }
 
-// ---- the stream: it survives its connections
-const bar = $("stream-lost");
-let source, url, timer, worry, pause = 1000;
+// ---- the stream: it speaks every 15 s
+let source, url, timer, worry;
 
 const heard = {
-	beat: ({ data }) => (offset = data * 1000 - Date.now()),
+	beat: ({ data }) => (offset = data * 1000 - clock()),
 	"estate-changed": () => refresh(),
 	resync: () => refresh(true),
 	"rights-changed": anew,
@@ -85,41 +86,40 @@ const stream = {
 
 function hear({ type, data, lastEventId }) {
 	if (lastEventId) url = url.replace(/after=.*/, "after=" + lastEventId);
-	listen();
-	pause = 1000;
+	wait();
 	worry = clearTimeout(worry);
 	lose(false);
 	heard[type]?.({ data });
 }
 
-// Not while an answer is awaited, nor on the way to where it leads.
+// Not while an answer is awaited or what is typed not sent.
+let again, mine;
+on("input submit", ({ target }) => (mine ||= (target.form || target).method === "post"));
 function anew() {
-	setTimeout(() => (all(".htmx-request")[0] ? anew() : location.reload()), 1000);
+	stream.close();
+	again ||= setInterval(() => (mine || all(".htmx-request")[0] ? lose(true) : location.reload()), 1000);
 }
 
 function lose(lost) {
-	if (bar.hidden === lost) say(lost ? told.lost : told.back);
+	if (bar.hidden === lost) say(lost ? "lost" : "back");
 	bar.hidden = !lost;
 }
 
 function open() {
-	source?.close();
-	listen();
+	wait();
 	source = new EventSource(url);
 	for (const name in heard) source.addEventListener(name, hear);
 	source.onerror = reopen;
 }
 
-// A stream that ends and comes again is no loss.
+// A short end is no loss.
 function reopen() {
 	source?.close();
 	worry ||= setTimeout(lose, 4000, true);
-	wait(pause * (1 + Math.random()), open);
-	pause = Math.min(pause * 2, 10000);
+	wait(open, (bar.hidden ? 1000 : 8000) * (1 + Math.random()));
 }
 
-const listen = () => wait(20000, reopen); // it speaks every 15 s
-function wait(ms, then) {
+function wait(then = reopen, ms = 20000) {
 	clearTimeout(timer);
 	timer = setTimeout(then, ms);
 }
@@ -135,26 +135,23 @@ on("visibilitychange", () => {
 	tick();
 	open();
 });
-// A page that the browser kept is old.
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
-// ---- what a page counts and lists: at most once a second
-let due, whole;
-let last = Date.now();
+// ---- what a page counts and lists
+let due, whole, last = clock();
 function refresh(everything) {
 	whole ||= everything;
 	due ||= setTimeout(() => {
-		for (const part of all(whole ? "[data-live]" : "[data-live='']")) {
-			part.dataset.whole = whole || "";
-			htmx.trigger(part, "refresh");
-		}
-		due = whole = 0;
-		last = Date.now();
-	}, Math.max(100, last + 1000 - Date.now()));
+		due = 0;
+		last = clock();
+		if (all("[data-live].htmx-request")[0]) return refresh(); // it may be older
+		for (const part of all(whole ? "[data-live]" : "[data-live='']")) htmx.trigger(part, "refresh");
+		whole = 0;
+	}, 500);
 }
 
 on("htmx:configRequest", ({ detail: { elt, headers, triggeringEvent } }) => {
-	const { beside, have, whole } = elt.dataset;
+	const { beside, have } = elt.dataset;
 	if (beside) headers["X-Shows"] = beside.split(" ").filter($).join(" ");
 	if (inHand() && !whole) headers["X-Hand"] = held = "1";
 	if (triggeringEvent?.type !== "refresh") return;
@@ -162,10 +159,10 @@ on("htmx:configRequest", ({ detail: { elt, headers, triggeringEvent } }) => {
 	if (have && !whole) headers["X-Have"] = have;
 });
 
-// ---- a list under a pointer or the focus: its rows stay until they rest
+// ---- a list in hand: its rows stay until it rests
 let moved, held;
-on("pointermove pointerdown keydown", () => (moved = Date.now()));
-const inHand = () => $("results")?.matches(":hover, :focus-within") && Date.now() - moved < 30000;
+on("pointermove pointerdown keydown", () => (moved = clock()));
+const inHand = () => $("results")?.matches(":hover, :focus-within") && clock() - moved < 30000;
 
 // ---- swaps
 const opened = {};
@@ -211,29 +208,24 @@ htmx.defineExtension("quick", {
 	},
 });
 
-// What a person asks of a list goes first.
-let asked = 0;
+// What a person asks of a list goes first; what is heard meanwhile may be newer.
+const ASKS = "[hx-target='#results']";
 on("htmx:beforeRequest", ({ detail: { target, elt, xhr } }) => {
-	if (target.id === "dialog-body") $("dialog-lost").hidden = $("dialog-failed").hidden = true;
-	if (target.id !== "results" || elt === target) return;
-	asked++;
-	xhr.onloadend = () => {
-		asked--;
-		refresh();
-	};
+	if (target === inner) $("dialog-lost").hidden = $("dialog-failed").hidden = true;
+	const since = url;
+	if (elt.matches(ASKS)) xhr.onloadend = () => refresh(since !== url);
 });
 on("htmx:beforeSwap", ({ detail }) => {
 	const { xhr, target, requestConfig: { headers } } = detail;
 	if (headers["X-Refresh"]) {
-		detail.shouldSwap &&= !asked && !(headers["X-Hand"] && target.matches("#results:has(tr[sse-swap])"));
-	} else if (target.id === "dialog-body" && xhr.getResponseHeader("X-Dialog")) {
+		detail.shouldSwap &&= !all(".htmx-request" + ASKS)[0] && !(headers["X-Hand"] && target.matches("#results:has(tr[sse-swap])"));
+	} else if (target === inner && xhr.getResponseHeader("X-Dialog")) {
 		detail.shouldSwap = true;
 		detail.isError = false;
 	}
 });
 
 // ---- dialogs
-const dialog = $("dialog");
 let opener;
 function pop() {
 	if (dialog.open) return;
@@ -241,14 +233,14 @@ function pop() {
 	dialog.showModal();
 }
 on("htmx:afterSwap", ({ target }) => {
-	if (target.id !== "dialog-body" || !target.childElementCount) return;
+	if (target !== inner || !target.childElementCount) return;
 	pop();
 	dialog.querySelector("[autofocus]")?.focus({ preventScroll: true });
 	dialog.scrollTop = 0;
 });
 on("htmx:sendError htmx:responseError htmx:timeout", ({ detail: { target, requestConfig: { headers, verb }, xhr } }) => {
 	if (headers["X-Refresh"]) setTimeout(refresh, 5000, true);
-	if (target.id !== "dialog-body") return;
+	if (target !== inner) return;
 	// What was refused was not sent; else nobody can say.
 	const lost = verb === "post" && !/^4/.test(xhr.status);
 	$(lost ? "dialog-lost" : "dialog-failed").hidden = false;
@@ -259,14 +251,15 @@ on("drdash:done", ({ detail }) => {
 	say(detail.words);
 });
 dialog.addEventListener("close", () => {
-	$("dialog-body").replaceChildren();
+	inner.replaceChildren();
 	focused = opener;
 	restore();
+	mine = false;
 });
 on("click", (event) => {
 	const { copy, close } = event.target.closest("[data-close], [data-copy]")?.dataset || {};
 	if (copy) {
-		navigator.clipboard?.writeText($(copy).textContent).then(() => say(told.copied), () => say(told.uncopied));
+		navigator.clipboard?.writeText($(copy).textContent).then(() => say("copied"), () => say("uncopied"));
 	} else if (close === "" && dialog.open) {
 		event.preventDefault();
 		dialog.close();

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Page, Request, Route, expect
 
 from tests.e2e.conftest import POLL_SECONDS, House, SignIn
 from tests.e2e.test_people import SOON
@@ -59,3 +59,62 @@ def test_nothing_is_taken_from_under_a_pointer_or_a_focus_and_without_a_stream_t
     assert operator.stayed()
     assert viewer.stayed()
     assert blocked.stayed()
+
+
+def streams_say(page: Page, *events: str) -> None:
+    """Each stream of the page says one of these events and ends; those that follow say nothing."""
+    left = [f"id: {number}-0.eyes\nevent: {event}\ndata: 1\n\n" for number, event in enumerate(events)]
+    page.add_init_script("Math.random = () => 0")  # a stream that ended comes again after a second
+    page.route(
+        "**/events/**",
+        lambda route: route.fulfill(content_type="text/event-stream", body=left.pop(0) if left else ":\n\n"),
+    )
+
+
+def test_what_is_heard_while_an_answer_is_on_its_way_is_asked_for_once_it_is_there(person: SignIn) -> None:
+    viewer = person("viewer", troubled=True)
+    page = viewer.page
+    held: list[tuple[Route, APIResponse]] = []
+    targets = ["follow"]
+
+    def hold(route: Route) -> None:
+        if route.request.headers.get("hx-target") in targets:
+            targets.clear()
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    def follows(request: Request) -> bool:
+        return request.headers.get("hx-target") == "follow"
+
+    def let_go() -> None:
+        route, answer = held.pop()
+        route.fulfill(response=answer)
+
+    page.route("**/servers/**", hold)
+    streams_say(page, "estate-changed", "estate-changed")
+    with page.expect_request(follows):
+        viewer.open("/servers/?type=RECOVERY")
+    page.wait_for_event("requestfinished", lambda one: "/events/" in one.url)
+    with page.expect_request(follows):
+        let_go()
+
+    streams_say(page, "estate-changed")
+    targets.append("results")
+    page.locator("#sort-name").click()
+    page.wait_for_event("requestfinished", lambda one: "/events/" in one.url)
+    with page.expect_request(follows) as whole:
+        let_go()
+    assert "x-have" not in whole.value.headers, "its rows may be older than those that the stream sent"
+
+
+def test_what_is_typed_outlives_a_change_of_rights(person: SignIn) -> None:
+    viewer = person("viewer", troubled=True)
+    streams_say(viewer.page, "beat", "rights-changed")
+    page = viewer.open("/servers/")
+    name = page.locator("#save-view [name=name]")
+    name.evaluate("one => { one.closest('details').open = true; }")
+    name.fill("Half of a name")
+    expect(page.locator("#stream-lost")).to_be_visible()
+    assert name.input_value() == "Half of a name"
+    assert viewer.stayed()

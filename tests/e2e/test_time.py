@@ -34,3 +34,17 @@ def test_who_goes_back_sees_what_is_and_a_page_that_was_kept_loads_anew(person: 
     with page.expect_navigation():
         page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
     assert page.evaluate("window.marked === undefined")
+
+
+def test_an_hour_that_a_clock_is_set_back_makes_nothing_younger(person: SignIn) -> None:
+    page = person("viewer").open("/sites/")
+    age = page.evaluate(
+        """() => {
+            const now = Date.now;
+            Date.now = () => now() - 3600e3;
+            const health = document.querySelector(".health");
+            htmx.swap(health, health.outerHTML, { swapStyle: "outerHTML" });
+            return document.querySelector(".health time").textContent;
+        }"""
+    )
+    assert age.endswith("ago")

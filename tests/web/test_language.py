@@ -40,6 +40,13 @@ def test_a_page_is_in_the_language_that_the_browser_prefers_of_those_there_are(a
         assert language(reader(asks=asks), "/login/") == spoken
 
 
+def test_a_stream_goes_on_in_the_language_of_its_page(alice: User) -> None:
+    """The script puts the newest bookmark in place of all that stands behind ``after=``."""
+    shown = reader(alice, asks="de").get("/servers/").content.decode()
+    address = shown.partition('sse-connect="')[2].partition('"')[0]
+    assert "language=de" in address.partition("after=")[0]
+
+
 def test_a_choice_is_kept_by_the_browser_goes_before_what_it_prefers_and_holds_on_every_page(alice: User) -> None:
     client = reader(alice, asks="ja")
     assert client.post("/language/", {"language": "de"}).status_code == 302
