@@ -95,7 +95,7 @@ def seen_started(tenant: int, server: Server) -> bool:
         return True
     moments = Moment.objects.filter(tenant_id=tenant, server_uuid=server.key, at__gte=run.last_start).order_by("at")
     changes = [one for told in moments.values_list("changes", flat=True)[:SOON_AFTER] for one in told]
-    return any(one["what"] == What.STATUS and one["after"] == ServerStatus.FAILOVER_TEST for one in changes)
+    return any(one["what"] == What.STATUS and one.get("after") == ServerStatus.FAILOVER_TEST for one in changes)
 
 
 def _by_hand(at: datetime, started: bool, now: datetime) -> LastTest:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from drdash.cloud.records import Server
+from drdash.estate.models import Moment
 from drdash.failover.models import Action, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Tenant
@@ -103,6 +104,13 @@ def test_a_test_that_the_polls_saw_run_did_start(
     record = polled().servers[server.key].record
     assert tested.seen_started(tenant.pk, record)
     assert "By hand." in Person(alice).open(f"/servers/{server.uuid}/")
+
+
+def test_a_status_that_went_away_is_no_start(tenant: Tenant) -> None:
+    Moment.objects.create(
+        tenant=tenant, server_uuid="k", at=timezone.now(), changes=[{"what": "status", "before": "A"}]
+    )
+    assert not tested.seen_started(tenant.pk, server(uuid="k", recovery={"test_failover": {"last_start": ago(41)}}))
 
 
 def test_a_test_of_ours_that_succeeded_did_start(tenant: Tenant, alice: User) -> None:
