@@ -206,17 +206,18 @@ class TokenRight(models.Model):
 
 
 class SavedView(models.Model):
-    """A list that one person comes back to: a name for its query. What it shows is what is within reach when it is
-    opened.
+    """A list that one person comes back to, of servers or of sites: a name for its query. What it shows is what is
+    within reach when it is opened.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views")
+    listing = models.CharField(max_length=10, default="servers", help_text="The name of the list's address.")
     name = models.CharField(max_length=60)
     query = models.CharField(max_length=2000, blank=True)
 
     class Meta:
         ordering = [Lower("name"), "pk"]
-        constraints = [models.UniqueConstraint(fields=["user", "name"], name="one_view_per_name")]
+        constraints = [models.UniqueConstraint(fields=["user", "listing", "name"], name="one_view_per_name")]
 
     def __str__(self) -> str:
         return f"{self.user}: {self.name}"

@@ -39,15 +39,20 @@ class Heading(msgspec.Struct, frozen=True):
     order: str = ""
 
 
-def shown(text: str) -> frozenset[str]:
-    """The columns that a query names, beside the server's own; without one that is known, all of them."""
-    return frozenset(text.lower().replace(" ", "").split(",")) & frozenset(CHOOSABLE) or frozenset(CHOOSABLE)
+def shown(text: str, choosable: tuple[str, ...] = CHOOSABLE) -> frozenset[str]:
+    """The columns that a query names, beside the first; without one that is known, all of them."""
+    return frozenset(text.lower().replace(" ", "").split(",")) & frozenset(choosable) or frozenset(choosable)
 
 
-def canonical(text: str) -> str:
+def canonical(text: str, choosable: tuple[str, ...] = CHOOSABLE) -> str:
     """The same choice in the one way that addresses write it; empty for all."""
-    chosen = shown(text)
-    return "" if len(chosen) == len(CHOOSABLE) else ",".join(name for name in CHOOSABLE if name in chosen)
+    chosen = shown(text, choosable)
+    return "" if len(chosen) == len(choosable) else ",".join(name for name in choosable if name in chosen)
+
+
+def hides(chosen: frozenset[str], choosable: tuple[str, ...] = CHOOSABLE) -> str:
+    """The classes of a list that does not show the others."""
+    return " ".join(f"no-{name}" for name in choosable if name not in chosen)
 
 
 def asked(query: QueryDict) -> Wanted:

@@ -41,7 +41,7 @@ def servers(request: HttpRequest) -> HttpResponse:
         response = unkept(render(request, "servers/_answer.html", context))
         response.headers["HX-Push-Url"] = context["url"]
         return response
-    context["saved_views"] = saved.of(request.user)
+    context["saved_views"] = saved.of(request.user, "servers")
     return page(request, "servers/page.html", context, frame=frame, topics=["server-row-*"])
 
 
@@ -82,7 +82,7 @@ def _results(frame: Frame, wanted: Wanted, found: list[Found]) -> dict[str, Any]
         **_following(frame, wanted, found, now, state),
         "rows": frame.rows(now),
         "columns": columns.headings(wanted, url),
-        "hides": " ".join(f"no-{name}" for name in columns.CHOOSABLE if name not in chosen),
+        "hides": columns.hides(chosen),
         "filtered": bool(wanted.asked or wanted.q),
         "no_tenant": not frame.estates,
         "never_polled": all(estate.health.as_of is None for estate in frame.estates.values()),
@@ -197,6 +197,7 @@ def _facets(request: HttpRequest, frame: Frame, wanted: Wanted) -> dict[str, Any
         "unfiltered": not (wanted.asked or wanted.q),
         "total": sum(len(estate.servers) for estate in frame.estates.values()),
         "shape": shape,
+        "listing": "servers",
         "kept": wanted.params(columns="", show=finding.PAGE, page=1),
         "sizes": [(size, size == wanted.show) for size in SIZES],
         "here": address(wanted),

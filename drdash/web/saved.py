@@ -18,6 +18,7 @@ from drdash.web.columns import asked
 from drdash.web.facets import View, count_of, same
 from drdash.web.finding import Wanted
 from drdash.web.frame import user_of
+from drdash.web.seeking import Sought
 
 MOST = 30
 
@@ -29,9 +30,21 @@ class ViewForm(forms.Form):
     query = forms.CharField(max_length=2000, required=False)
 
 
-def of(user: AbstractBaseUser | AnonymousUser) -> list[SavedView]:
-    """What the person saved, by name."""
-    return list(SavedView.objects.filter(user=user.pk)[:MOST])
+def _servers(query: QueryDict) -> dict[str, str]:
+    return asked(query).params(page=1)
+
+
+def _sites(query: QueryDict) -> dict[str, str]:
+    return Sought.of(query).params()
+
+
+# Of each list whose views are kept, by its address: what a query asks for there.
+LISTINGS = {"servers": _servers, "sites": _sites}
+
+
+def of(user: AbstractBaseUser | AnonymousUser, listing: str) -> list[SavedView]:
+    """What the person saved of the list at that address, by name."""
+    return list(SavedView.objects.filter(user=user.pk, listing=listing)[:MOST])
 
 
 def views(
@@ -39,11 +52,13 @@ def views(
     wanted: Wanted,
     counts: Mapping[str, Counter[str]],
 ) -> list[View]:
-    """The same as links."""
+    """Those of the list of servers as links."""
     shown = []
-    for one in of(user):
+    for one in of(user, "servers"):
         means = asked(QueryDict(one.query))
-        shown.append(View(one.name, _url(one.query), count_of(means, counts), same(means, wanted), own=one.pk))
+        shown.append(
+            View(one.name, _url(one.listing, one.query), count_of(means, counts), same(means, wanted), own=one.pk)
+        )
     return shown
 
 
@@ -51,19 +66,22 @@ def views(
 def save(request: HttpRequest) -> HttpResponse:
     """Keep the list that is shown under a name; a name that is there already means this one from now on."""
     given, user = ViewForm(request.POST), user_of(request)
-    query = _query(request.POST.get("query", ""))
+    listing = request.POST.get("listing", "servers")
+    if listing not in LISTINGS:
+        raise Http404
+    query = _query(listing, request.POST.get("query", ""))
     if not given.is_valid():
         messages.error(request, gettext("The view was not saved: it needs a name of at most 60 characters."))
-        return redirect(_url(query))
+        return redirect(_url(listing, query))
     name = given.cleaned_data["name"]
     theirs = SavedView.objects.filter(user=user)
-    if theirs.exclude(name=name).count() >= MOST:
+    if theirs.exclude(listing=listing, name=name).count() >= MOST:
         words = gettext("The view was not saved: %(most)s are kept for each person. Remove one first.")
         messages.error(request, words % {"most": MOST})
-        return redirect(_url(query))
-    SavedView.objects.update_or_create(user=user, name=name, defaults={"query": query})
+        return redirect(_url(listing, query))
+    SavedView.objects.update_or_create(user=user, listing=listing, name=name, defaults={"query": query})
     messages.success(request, gettext("This list is saved as %(name)s.") % {"name": name})
-    return redirect(_url(query))
+    return redirect(_url(listing, query))
 
 
 @require_POST
@@ -75,25 +93,28 @@ def change(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
     if deed == "remove":
         one.delete()
         messages.success(request, gettext("The view %(name)s is removed.") % {"name": one.name})
-        return redirect("servers")
+        return redirect(one.listing)
     given = ViewForm(request.POST)
     if not given.is_valid():
         messages.error(request, gettext("The view keeps its name: a name has 1 to 60 characters."))
-    elif SavedView.objects.filter(user=one.user_id, name=given.cleaned_data["name"]).exclude(pk=pk).exists():
+    elif (
+        SavedView.objects.filter(user=one.user_id, listing=one.listing, name=given.cleaned_data["name"])
+        .exclude(pk=pk)
+        .exists()
+    ):
         messages.error(request, gettext("The view keeps its name: another one is called so."))
     else:
         one.name = given.cleaned_data["name"]
         one.save(update_fields=["name"])
         messages.success(request, gettext("The view is called %(name)s now.") % {"name": one.name})
-    return redirect(_url(one.query))
+    return redirect(_url(one.listing, one.query))
 
 
-def _query(text: str) -> str:
+def _query(listing: str, text: str) -> str:
     """A query in the one way that addresses write it; what is no query of the list is left out of it."""
-    wanted = asked(QueryDict(text.lstrip("?").replace("\0", "")[:2000]))
-    return urlencode(wanted.params(page=1), safe=",")
+    return urlencode(LISTINGS[listing](QueryDict(text.lstrip("?").replace("\0", "")[:2000])), safe=",")
 
 
-def _url(query: str) -> str:
-    here = reverse("servers")
+def _url(listing: str, query: str) -> str:
+    here = reverse(listing)
     return f"{here}?{query}" if query else here

@@ -10,6 +10,7 @@ from django.test import Client
 
 from drdash.tenants.models import SavedView, Tenant
 from drdash.web import shown
+from drdash.web.columns import FRESHNESS
 from tests.web.seen import issue, publish, server, site
 from tests.web.test_pages import SignedIn, acme, read, signed_in
 
@@ -152,3 +153,34 @@ def test_sites_are_filtered_sorted_and_taken_away(acme: Tenant, signed_in: Signe
     assert "No site matches." in read(bob, "/sites/?q=zebra")
     assert [one["uuid"] for one in table(bob, "/sites/csv/?q=p-&sort=name")] == ["p-1", "p-9"]
     assert table(bob, "/sites/csv/?readiness=error")[0]["issues"] == "ERROR Quota: It is Quota."
+
+
+def test_a_list_of_sites_keeps_its_columns_in_its_address_and_in_its_file(acme: Tenant, signed_in: SignedIn) -> None:
+    publish(acme.pk, server(), sites=(site(), site("p-9", failover_readiness="ERROR")))
+    bob = signed_in("bob")
+    page = read(bob, "/sites/?columns=servers&columns=status&columns=nonsense&readiness=error")
+    assert '<div id="results" class="no-readiness no-issues"' in page
+    assert 'value="status,servers"' in page, "a search keeps them"
+    [line] = table(bob, "/sites/csv/?columns=status,servers&readiness=error")
+    assert list(line) == ["uuid", "default", "status", "deleted_at", "servers", *FRESHNESS]
+    assert '<div id="results" data-live' in read(bob, "/sites/?columns=nonsense"), "all of them"
+
+
+def test_a_view_of_the_sites_is_kept_beside_those_of_the_servers(acme: Tenant, signed_in: SignedIn) -> None:
+    publish(acme.pk, server(), sites=(site(), site("p-9", failover_readiness="ERROR")))
+    bob = signed_in("bob")
+    bob.post("/views/", {"name": "Mine", "query": "?status=STAND_BY", "listing": "servers"})
+    kept = bob.post(
+        "/views/", {"name": "Mine", "query": "?readiness=error&status=X&columns=status", "listing": "sites"}
+    )
+    assert kept.headers["Location"] == "/sites/?readiness=error&columns=status"
+    assert bob.post("/views/", {"name": "Mine", "query": "", "listing": "audit"}).status_code == 404
+    own = re.search(r'href="(/sites/[^"]*)"[^>]*>Mine <span class="n">1<', read(bob, "/sites/"))
+    assert own
+    assert own[1] == "/sites/?readiness=error&amp;columns=status"
+    assert 'aria-current="true">Mine' in read(bob, "/sites/?readiness=error&columns=status")
+    assert '"/servers/?status=STAND_BY"' in read(bob, "/servers/")
+    view = SavedView.objects.get(listing="sites")
+    bob.post(f"/views/{view.pk}/rename/", {"name": "Down"})
+    assert bob.post(f"/views/{view.pk}/remove/").headers["Location"] == "/sites/"
+    assert [one.listing for one in SavedView.objects.all()] == ["servers"]
