@@ -99,7 +99,9 @@ def test_what_is_ticked_is_seen_before_it_is_sent_and_sent_once_it_is_confirmed(
     assert to == f"/batches/{batch.pk}/"
     assert [item.action is not None for item in ended(batch.pk).items.all()][:1] == [True]
     assert posted(simulator) == ["ber-git-01"]
-    shown = text(person.open(to))
+    html = person.open(to)
+    assert re.findall(r'data-key="(g .)" aria-current', html) == ["g a"], "it is in one place of the menu"
+    shown = text(html)
     assert "Accepted, not done yet" in shown
     assert "ams-file-01" in shown
 
