@@ -25,7 +25,7 @@ from drdash.tenants import access
 from drdash.tenants.access import Reach
 from drdash.tenants.models import Credential
 from drdash.tenants.roles import Role
-from drdash.web import announcements, bellcards, finding, freshness, news, rows, sessions
+from drdash.web import bellcards, finding, freshness, news, notices, rows, sessions
 from drdash.web.announced import newest
 from drdash.web.finding import Found
 from drdash.web.live import hub
@@ -114,7 +114,7 @@ def page(
     credentials = {tenant.credential_id: tenant.credential for tenant in frame.reach.tenants.values()}
     now = timezone.now()
     around = {
-        **_announced(request, frame, now),
+        **_noticed(request, frame, now),
         **_fresh(frame, now),
         "badges": sorted({_badge(credential) for credential in credentials.values()}),
         "now": now,
@@ -130,10 +130,10 @@ def page(
 
 
 @require_safe
-def announced(request: HttpRequest) -> HttpResponse:
-    """The announcements of every page by themselves, for one that is open already."""
-    context = _announced(request, frame_of(request), timezone.now())
-    return part(request, "_announcements.html", {**context, "have": context["noticed"]})
+def noticed(request: HttpRequest) -> HttpResponse:
+    """The notices of every page by themselves, for one that is open already."""
+    context = _noticed(request, frame_of(request), timezone.now())
+    return part(request, "_notices.html", {**context, "have": context["noticed"]})
 
 
 @require_safe
@@ -182,9 +182,9 @@ def _fresh(frame: Frame, now: datetime) -> dict[str, Any]:
     return {"healths": list(healths.values()), "fleet": fleet, "fresh": digest(alike) if alike else ""}
 
 
-def _announced(request: HttpRequest, frame: Frame, now: datetime) -> dict[str, Any]:
-    notices = announcements.told(user_of(request), frame.reach, frame.estates, frame.live.values(), now)
-    return {"notices": notices, "noticed": digest(notices), "many_tenants": len(frame.reach.tenants) > 1}
+def _noticed(request: HttpRequest, frame: Frame, now: datetime) -> dict[str, Any]:
+    told = notices.told(user_of(request), frame.reach, frame.estates, frame.live.values(), now)
+    return {"notices": told, "noticed": digest(told), "many_tenants": len(frame.reach.tenants) > 1}
 
 
 def _stream(topics: Iterable[str], after: str) -> str:

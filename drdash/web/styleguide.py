@@ -24,8 +24,8 @@ from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Posture, Role
 from drdash.web import cards, dialogcards, rows, wording
 from drdash.web.actioncards import action_card
-from drdash.web.announcements import Notice, Said
 from drdash.web.frame import frame_of, page
+from drdash.web.notices import Notice, Said
 from drdash.web.points import Choice, Offer, above
 
 THEMES = ("light", "dark")

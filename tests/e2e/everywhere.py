@@ -13,7 +13,7 @@ from drdash.web.urls import urlpatterns
 LINK = re.compile(r'(?:href|action|hx-get)="(/[^"]*)"')
 # Parts of pages and files, what is only sent, and where only another answer leads to.
 NO_PAGES = {
-    *("announcements", "bells", "jump", "login", "server_shift", "new-batch"),
+    *("notices", "bells", "jump", "login", "server_shift", "new-batch"),
     *("freshness", "healthz", "readyz", "picture", "connect-consent", "connect-return"),
     *("audit-export", "servers-csv", "sites-csv", "stay", "view-change", "view-save"),
     *("theme", "styleguide", "logout", "bell-forget", "approval-ask", "approval-do", "batch-do", "token-revoke"),

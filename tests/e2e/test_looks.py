@@ -58,7 +58,7 @@ def test_paper_is_black_on_white_with_moments_and_without_buttons(person: SignIn
     told = "(one) => getComputedStyle(one, '::after').content + getComputedStyle(one).fontSize"
     age = page.locator("#panel time[data-show=age]").first
     assert age.evaluate(told) == f'"{age.get_attribute("datetime")}"0px'
-    for gone in (".top nav", ".jump", ".me", "#note-write", "#announcements"):
+    for gone in (".top nav", ".jump", ".me", "#note-write", "#notices"):
         expect(page.locator(gone)).to_be_hidden()
     shown = "[...document.querySelectorAll('main button')].filter((one) => one.checkVisibility())"
     frames = page.evaluate(f"{shown}.map((one) => getComputedStyle(one).borderTopWidth)")

@@ -30,12 +30,12 @@ def test_a_change_in_the_cloud_is_on_the_open_pages_within_an_interval(person: S
     overview = watcher.open("/")
     row = servers.locator(f"[id='server-row-{key}']")
     expect(row).to_contain_text("Stand-by")
-    expect(overview.locator("#announcements")).not_to_contain_text(name)
+    expect(overview.locator("#notices")).not_to_contain_text(name)
 
     house.cloud("world", server=key, status="FAILOVER_PROD")
     before = time.monotonic()
     expect(row).to_contain_text("Production running", timeout=SOON)
-    expect(overview.locator("#announcements")).to_contain_text(name, timeout=SOON)
+    expect(overview.locator("#notices")).to_contain_text(name, timeout=SOON)
     expect(overview.locator("#overview")).to_contain_text(name, timeout=SOON)
     took = time.monotonic() - before
     assert lister.stayed()

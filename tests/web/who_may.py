@@ -92,7 +92,7 @@ TABLE: dict[str, list[Row]] = {
         Row(post=who, at="batch", also={"deed": deed}, says=302, private=who == MEMBERS)
         for deed, who in (("go-on", MEMBERS), ("pause", MEMBERS), ("stop", "a"))
     ],
-    "announcements/": row(SIGNED_IN),
+    "notices/": row(SIGNED_IN),
     "freshness/": row(SIGNED_IN),
     "views/": row("", SIGNED_IN),
     "views/<int:pk>/<str:deed>/": [

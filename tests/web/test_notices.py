@@ -63,11 +63,11 @@ def of(name: str) -> Client:
     return client
 
 
-def told(name: str, path: str = "/announcements/") -> str:
-    """The announcements on a page, as text without markup would be read: tags are left in."""
+def told(name: str, path: str = "/notices/") -> str:
+    """The notices of a page, as text without markup would be read: tags are left in."""
     answer = of(name).get(path)
     assert answer.status_code == 200
-    return answer.content.decode().split('id="announcements"')[1].split("</section>")[0]
+    return answer.content.decode().split('id="notices"')[1].split("</section>")[0]
 
 
 def test_an_unknown_outcome_is_told_to_every_member_on_every_page(acme: Tenant, acted: Acted) -> None:
@@ -86,7 +86,7 @@ def test_nothing_is_told_to_whoever_is_of_another_tenant(acme: Tenant, acted: Ac
     charlie = User.objects.create_user("charlie")
     Membership.objects.create(user=charlie, tenant=other, role=Role.ADMIN)
     assert "bar" not in told("charlie", "/")
-    assert Client().get("/announcements/").status_code == 302
+    assert Client().get("/notices/").status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -168,9 +168,9 @@ def test_a_page_that_has_them_just_so_is_told_nothing_again(acted: Acted) -> Non
     acted()
     have = told("victor").split('X-Have": "')[1].split('"')[0]
     ask = {"HX-Request": "true", "X-Have": have}
-    assert of("victor").get("/announcements/", headers=ask).status_code == 204
+    assert of("victor").get("/notices/", headers=ask).status_code == 204
     acted()
-    assert of("victor").get("/announcements/", headers=ask).status_code == 200
+    assert of("victor").get("/notices/", headers=ask).status_code == 200
 
 
 def test_hostile_names_are_escaped(acme: Tenant, acted: Acted) -> None:
