@@ -25,7 +25,7 @@ from drdash.tenants import access
 from drdash.tenants.access import Reach
 from drdash.tenants.models import Credential
 from drdash.tenants.roles import Role
-from drdash.web import bellcards, finding, freshness, news, notices, rows, sessions
+from drdash.web import bellcards, finding, freshness, menu, news, notices, rows, sessions
 from drdash.web.announced import newest
 from drdash.web.finding import Found
 from drdash.web.live import hub
@@ -116,6 +116,7 @@ def page(
     around = {
         **_noticed(request, frame, now),
         **_fresh(frame, now),
+        "entry": menu.entry_of(request),
         "badges": sorted({_badge(credential) for credential in credentials.values()}),
         "now": now,
         "store_away": not replica().reachable,
