@@ -10,14 +10,24 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Frame, Page, Response, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Frame,
+    Page,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -41,6 +51,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.chromium)
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no chromium on this machine"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What failed says what was on the open pages."""
+    report = yield
+    if report.failed and (browser := getattr(item, "funcargs", {}).get("chromium")):
+        for page in [page for context in browser.contexts for page in context.pages]:
+            with suppress(Error):
+                report.sections.append((f"On {page.url}", page.locator("body").inner_text(timeout=2_000)))
+    return report
 
 
 class House:
@@ -134,7 +155,8 @@ class House:
 
 @pytest.fixture(scope="package")
 def _house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    house = House(tmp_path_factory.mktemp("house"))
+    # Nothing happens in its cloud by itself: a server that a test found free is free until the test takes it.
+    house = House(tmp_path_factory.mktemp("house"), "--scenario quiet")
     yield house
     house.stop()
 
@@ -203,7 +225,8 @@ def signed_in(chromium: Browser, _house: House, _sessions: dict[tuple[str, str],
 
 @pytest.fixture
 def person(chromium: Browser, _house: House, signed_in: Callable[..., Any]) -> Iterator[SignIn]:
-    """`person("operator")`: signed in, `anew` with a session of their own.
+    """`person("operator")`: signed in, `anew` with a session of their own; who has no name has yet to sign in. Who is
+    not `scripted` has a browser without scripts.
 
     Whatever the browser complains of fails the test, unless it is `troubled`. Nothing turns before them unless it is
     `moving`: without a graphics card each frame of it is drawn by the processor, which the rest of the suite needs.
@@ -212,10 +235,17 @@ def person(chromium: Browser, _house: House, signed_in: Callable[..., Any]) -> I
     people: list[tuple[Person, bool]] = []
 
     def sit_down(
-        name: str, *, width: int = 1280, anew: bool = False, troubled: bool = False, moving: bool = False
+        name: str = "",
+        *,
+        width: int = 1280,
+        anew: bool = False,
+        troubled: bool = False,
+        moving: bool = False,
+        scripted: bool = True,
     ) -> Person:
         context = chromium.new_context(
-            storage_state=signed_in(name, anew=anew),
+            storage_state=signed_in(name, anew=anew) if name else None,
+            java_script_enabled=scripted,
             viewport={"width": width, "height": 900},
             reduced_motion="no-preference" if moving else "reduce",
         )
