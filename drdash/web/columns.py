@@ -1,13 +1,14 @@
 """The columns of the lists: what they are called, which are shown, and what each is in a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from django.http import QueryDict
 
 from drdash.cloud.records import Issue
+from drdash.cloud.words import Severity
 from drdash.estate.snapshot import Estate
 from drdash.phrases import phrase
 from drdash.web import tested
@@ -61,24 +62,37 @@ def asked(query: QueryDict) -> Wanted:
     return msgspec.structs.replace(given, columns=canonical(given.columns))
 
 
-def headings(wanted: Wanted, url: Callable[..., str]) -> list[Heading]:
-    """The heads of a list that can be sorted."""
-    orders = {wanted.sort.removeprefix("-"): "descending" if wanted.sort.startswith("-") else "ascending"}
+def headings(labels: Mapping[str, str], sort: str, url: Callable[..., str]) -> list[Heading]:
+    """The heads of a list, by each of which it can be sorted, and then the other way round."""
+    order = {sort.removeprefix("-"): "descending" if sort.startswith("-") else "ascending"}
     return [
         Heading(
             name,
             label,
-            "" if name in UNSORTED else url(sort=f"-{name}" if wanted.sort == name else name, page=1),
-            orders.get(name, ""),
+            "" if name in UNSORTED else url(sort=f"-{name}" if sort == name else name),
+            order.get(name, ""),
         )
-        for name, label in COLUMNS.items()
+        for name, label in labels.items()
     ]
 
 
-_Cells = dict[str, Callable[[Found], Any]]
+_Line = TypeVar("_Line")
+Cells = Mapping[str, Callable[[_Line], Any]]
+
+
+def cells(columns: Mapping[str, Cells[_Line]], chosen: frozenset[str]) -> dict[str, Callable[[_Line], Any]]:
+    """What a file has of the columns that are shown; the first always is."""
+    first = next(iter(columns))
+    return {
+        name: cell
+        for column, held in columns.items()
+        if column == first or column in chosen
+        for name, cell in held.items()
+    }
+
 
 # Of each column, what is written to a file; times are whole moments, words are the cloud's own.
-CELLS: dict[str, _Cells] = {
+CELLS: dict[str, Cells[Found]] = {
     SERVER: {
         "name": lambda one: one.server.name,
         "uuid": lambda one: one.server.uuid,
@@ -108,17 +122,11 @@ CELLS: dict[str, _Cells] = {
 }
 
 
-def server_cells(wanted: Wanted) -> _Cells:
-    """What a file has of the columns that are shown."""
-    chosen = shown(wanted.columns) | {SERVER}
-    return {name: cell for column, cells in CELLS.items() if column in chosen for name, cell in cells.items()}
-
-
 def told(issues: tuple[Issue, ...] | None) -> str:
     """Issues as one text, the worst first; not said is not the same as none."""
     if issues is None:
         return "not said"
-    ordered = sorted(issues, key=lambda issue: issue.severity != "ERROR")
+    ordered = sorted(issues, key=lambda issue: issue.severity != Severity.ERROR)
     return "; ".join(f"{issue.severity} {issue.code}: {issue.message}" for issue in ordered)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from drdash.cloud.records import Server, Site
+from drdash.cloud.records import Issue, Server, Site
 from drdash.cloud.words import ServerType, Severity
 from drdash.estate.snapshot import Estate, Seen
 from drdash.web import tested
@@ -154,6 +154,15 @@ def matches(server: Server, text: str) -> bool:
     return any(needle in one.casefold() for one in held)
 
 
+def worst(issues: tuple[Issue, ...] | None) -> str:
+    """The worst of a server's or site's issues, as the filter calls it."""
+    if issues is None:
+        return UNSAID
+    if not issues:
+        return "none"
+    return "error" if any(issue.severity == Severity.ERROR for issue in issues) else "warning"
+
+
 def _traits(
     is_blocked: Callable[[Found], bool], is_due: Callable[[Server], bool]
 ) -> dict[str, Callable[[Found], tuple[str, ...]]]:
@@ -165,14 +174,6 @@ def _traits(
         return tuple(value for value, so in told.items() if so)
 
     return FACETS | {"blocked": lambda one: ("true" if is_blocked(one) else "false",), "tested": tests}
-
-
-def _severity(server: Server) -> str:
-    if server.issues is None:
-        return UNSAID
-    if not server.issues:
-        return "none"
-    return "error" if any(issue.severity == Severity.ERROR for issue in server.issues) else "warning"
 
 
 def _said(value: str | None) -> tuple[str, ...]:
@@ -191,7 +192,7 @@ FACETS: dict[str, Callable[[Found], tuple[str, ...]]] = {
     "site": lambda one: _said(one.server.site_key),
     "tenant": lambda one: (str(one.estate.tenant),),
     "readiness": lambda one: _said(site.readiness if (site := one.site) else None),
-    "issues": lambda one: (_severity(one.server),),
+    "issues": lambda one: (worst(one.server.issues),),
     "backup": lambda one: ("late",) if one.server.rpo and one.server.rpo.status in LATE else (),
     "tested": _nothing,
     "blocked": _nothing,
@@ -208,7 +209,7 @@ _WORST = {"error": 0, "warning": 1, UNSAID: 2, "none": 3}
 
 
 def _worst(one: Found) -> tuple[int, int]:
-    return -_WORST[_severity(one.server)], len(one.server.issues or ())
+    return -_WORST[worst(one.server.issues)], len(one.server.issues or ())
 
 
 SORTS: dict[str, Callable[[Found], Any]] = {

@@ -50,7 +50,7 @@ def servers_csv(request: HttpRequest) -> StreamingHttpResponse:
     """All that the filter lets through, sorted, with the columns that are shown."""
     frame, wanted = frame_of(request), asked(request.GET)
     found = finding.find(frame.estates, wanted, is_blocked=frame.is_blocked)
-    cells = columns.server_cells(wanted)
+    cells = columns.cells(columns.CELLS, columns.shown(wanted.columns))
     rows = (
         (
             *(cell(one) for cell in cells.values()),
@@ -76,12 +76,11 @@ def _results(frame: Frame, wanted: Wanted, found: list[Found]) -> dict[str, Any]
     now = Paginator(found, wanted.show).get_page(wanted.page)
     wanted = msgspec.structs.replace(wanted, page=now.number)
     state = Shown(tuple(map(_key, now)))
-    url = partial(address, wanted)
     chosen = columns.shown(wanted.columns)
     return {
         **_following(frame, wanted, found, now, state),
         "rows": frame.rows(now),
-        "columns": columns.headings(wanted, url),
+        "columns": columns.headings(columns.COLUMNS, wanted.sort, partial(address, wanted, page=1)),
         "hides": columns.hides(chosen),
         "filtered": bool(wanted.asked or wanted.q),
         "no_tenant": not frame.estates,

@@ -1,8 +1,6 @@
 """The list of sites: its page, and the same as a file."""
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
@@ -14,14 +12,15 @@ from django.views.decorators.http import require_safe
 from drdash.cloud.words import Readiness
 from drdash.phrases import phrase
 from drdash.web import columns, rows, saved, sheets, wording
-from drdash.web.columns import Heading
+from drdash.web.columns import Cells
 from drdash.web.facets import View
+from drdash.web.finding import UNSAID
 from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, wants_part
-from drdash.web.seeking import CHOOSABLE, HEADINGS, UNSAID, Place, Sought, ordered
+from drdash.web.seeking import CHOOSABLE, HEADINGS, Place, Sought, ordered
 from drdash.web.wording import look_of
 
 # Of each column, what is written to a file; times are whole moments, words are the cloud's own.
-CELLS: dict[str, dict[str, Callable[[Place], Any]]] = {
+CELLS: dict[str, Cells[Place]] = {
     "name": {"uuid": lambda one: one.site.uuid, "default": lambda one: one.site.default},
     "readiness": {"failover_readiness": lambda one: one.site.readiness},
     "status": {"status": lambda one: one.site.status, "deleted_at": lambda one: one.site.deleted_at},
@@ -48,7 +47,7 @@ def sites(request: HttpRequest) -> HttpResponse:
     found = [one for one in every if sought.finds(one)]
     listed = ordered([one for one in found if sought.matches(one)], sought.sort)
     views = [*_built_in(found, sought), *_own(request.user, every, sought)]
-    url, order = sought.url(), {sought.sort.removeprefix("-"): sought.sort}
+    url = sought.url()
     chosen = columns.shown(sought.columns, CHOOSABLE)
     context = {
         "sought": sought,
@@ -61,15 +60,7 @@ def sites(request: HttpRequest) -> HttpResponse:
             for one in listed
         ],
         "count": len(listed),
-        "columns": [
-            Heading(
-                name,
-                label,
-                sought.url(sort=f"-{name}" if sought.sort == name else name),
-                {name: "ascending", f"-{name}": "descending"}.get(order.get(name, ""), ""),
-            )
-            for name, label in HEADINGS.items()
-        ],
+        "columns": columns.headings(HEADINGS, sought.sort, sought.url),
         "hides": columns.hides(chosen, CHOOSABLE),
         "shape": [(name, HEADINGS[name], name in chosen) for name in CHOOSABLE],
         "kept": sought.params(columns=""),
@@ -98,8 +89,7 @@ def sites(request: HttpRequest) -> HttpResponse:
 def sites_csv(request: HttpRequest) -> StreamingHttpResponse:
     """All that the filter lets through, sorted, with the columns that are shown."""
     frame, sought = frame_of(request), Sought.of(request.GET)
-    chosen = {"name", *columns.shown(sought.columns, CHOOSABLE)}
-    cells = {name: cell for column, cells in CELLS.items() if column in chosen for name, cell in cells.items()}
+    cells = columns.cells(CELLS, columns.shown(sought.columns, CHOOSABLE))
     lines = (
         (
             *(cell(one) for cell in cells.values()),

@@ -12,6 +12,7 @@ from drdash.cloud.records import Site
 from drdash.estate.snapshot import Estate, Seen
 from drdash.phrases import phrase
 from drdash.web import columns, wording
+from drdash.web.finding import UNSAID, worst
 from drdash.web.wording import look_of
 
 HEADINGS = {
@@ -22,8 +23,8 @@ HEADINGS = {
     "servers": phrase("Servers"),
 }
 CHOOSABLE = tuple(name for name in HEADINGS if name != "name")
-UNSAID = "unsaid"
 RANK = {"bad": 0, "warn": 1, "still": 2, "moving": 3, "good": 4}
+WORST = {"error": 0, UNSAID: 1, "warning": 2, "none": 3}
 FIRST = "readiness"
 
 
@@ -94,8 +95,7 @@ def ordered(places: list[Place], sort: str) -> list[Place]:
 
 def _issues(place: Place) -> tuple[int, int]:
     issues = place.site.issues
-    worst = 1 if issues is None else 3 if not issues else 0 if any(one.severity == "ERROR" for one in issues) else 2
-    return worst, -len(issues or ())
+    return WORST[worst(issues)], -len(issues or ())
 
 
 SORTS: dict[str, Callable[[Place], Any]] = {
