@@ -1,7 +1,7 @@
-"""Sentences made where nobody knows who will read them: in English, and marked for ``makemessages``.
+"""Sentences that are stored, logged, raised or told to programs: in English, and marked for ``makemessages``.
 
-What is stored, logged, audited or told by the JSON API stays as it is made here. A page says it in its reader's
-language when it draws it (``web/said.py``).
+They are plain text, and outlive what made them; a page knows them again, and says them in its reader's language
+(``web/said.py``). Words that only pages show are phrases (``phrases.py``).
 """
 
 

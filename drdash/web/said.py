@@ -100,6 +100,7 @@ def _broken_off(value: str) -> bool:
 def _forms(catalog: DjangoTranslation) -> list[_Form]:
     """Every msgid with values, those with the most words of their own first."""
     found = []
+    # Nothing public lists msgids: Django's own view of them for scripts reads them from here too.
     for msgid, word in catalog._catalog.items():  # type: ignore[attr-defined]
         if isinstance(msgid, str) and word and _VALUE.search(msgid):
             pieces = _VALUE.split(msgid)
