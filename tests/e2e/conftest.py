@@ -90,7 +90,7 @@ class House:
                 stderr=output,
                 start_new_session=True,
             )
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while "Ctrl-C ends it." not in self._output.read_text():
             assert self.process.poll() is None, self._output.read_text()
             assert time.monotonic() < until, self._output.read_text()
