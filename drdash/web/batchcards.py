@@ -9,7 +9,6 @@ from django.db.models import Count, Q, QuerySet
 from django.http import Http404
 from django.urls import reverse
 
-from drdash.english import english
 from drdash.failover import batches
 from drdash.failover.batches import Stage
 from drdash.failover.models import Action, Batch, Item, State
@@ -172,7 +171,9 @@ def _head(batch: Batch, counted: Counter[Stage], *, user: int, whole: bool) -> B
 def _item(item: Item, stage: Stage, number: int) -> ItemCard:
     action: Action | None = item.action
     look = state_of(action) if action else STAGES[stage]
-    over = english("Action %(action)s went over it.", action=action.superseded_by_id) if action else ""
+    why = stored(action.error if action else item.skipped)
+    if look is SUPERSEDED and action:
+        why = phrase("Action %(action)s went over it.", action=action.superseded_by_id)
     return ItemCard(
         number=number,
         name=item.server_name or item.server_uuid,
@@ -180,7 +181,7 @@ def _item(item: Item, stage: Stage, number: int) -> ItemCard:
         url=server_url(item.server_uuid),
         tenant=item.tenant.name,
         look=look,
-        why=stored(over if look is SUPERSEDED else action.error if action else item.skipped),
+        why=why,
         point="" if item.recovery_point is None else recovery_point(item.recovery_point),
         action_url=action_url(action) if action else "",
         taken_at=item.taken_at,

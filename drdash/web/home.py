@@ -78,19 +78,14 @@ def _context(request: HttpRequest, frame: Frame, shown: Mapping[int, Tenant], no
     told += needs.of_actions(live.values(), failed, names)
     told += needs.of_tenants(((shown[pk], *states[pk]) for pk in shown), keeps, {pk: overview_url(pk) for pk in shown})
     told += _asked_of(request, frame, names)
-    only, many = (
-        "".join(map(str, shown)) if len(shown) == 1 < len(frame.reach.tenants) else "",
-        len(shown) >= fleet.MANY,
-    )
+    only = "".join(map(str, shown)) if len(shown) == 1 < len(frame.reach.tenants) else ""
     return {
-        "fleet": fleet.fleet(found, states, [*live.values(), *failed], runs) if many else None,
+        "fleet": fleet.fleet(found, states, [*live.values(), *failed], runs) if len(shown) >= fleet.MANY else None,
         "needs": _dated(section(needs.worst_first(told))),
         "needs_lists": needs.lists(told, only),
         "running": _dated(overview.running(active, live, names, runs)),
         "never_polled": bool(shown) and all(health.as_of is None for health, _ in states.values()),
-        "troubled": [stored(health.error) for health, _ in states.values() if health.as_of is None and health.error][
-            :1
-        ],
+        "troubled": [stored(one.error) for one, _ in states.values() if one.as_of is None and one.error][:1],
         "keeps_url": reverse("tenant", args=[min(keeps)]) if len(shown) == 1 and keeps else "",
         "no_tenant": not shown,
         "stale": any(frame.stale[pk] for pk in shown),
@@ -111,7 +106,7 @@ def _watched(
 
 def _counts(found: Sequence[Watched], only: str, lefts: list[Line]) -> dict[str, Any]:
     """What is listed elsewhere: counted, with the first few. ``only``: the one tenant of several that is shown."""
-    due = sorted((line for one in found for line in one.due), key=watched.by_age)
+    due = sorted((line for one in found for line in one.due), key=overview.by_age)
     blocked = [line for one in found for line in one.blocked]
     return {
         "tests": section(lefts, overview.listed(status="FAILOVER_TEST", tenant=only)),

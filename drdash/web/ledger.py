@@ -22,8 +22,8 @@ from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
 from drdash.web import sheets
 from drdash.web.actioncards import action_url
+from drdash.web.auditwords import words_of
 from drdash.web.buttons import server_url
-from drdash.web.deeds import deed
 from drdash.web.frame import Frame, digest, frame_of, page, part, user_of, wants_part
 from drdash.web.journal import paged
 
@@ -131,7 +131,7 @@ def _shown(entry: Entry, action: Action | None, tenant: str, frame: Frame) -> di
     return {
         "entry": entry,
         "tenant": tenant,
-        "words": deed(entry.verb, action),
+        "words": words_of(entry.verb, action),
         "action_url": action_url(action) if action else "",
         "server_url": server_url(entry.server_uuid) if entry.server_uuid else "",
         "server_name": (action.server_name if action else "")

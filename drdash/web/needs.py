@@ -63,10 +63,10 @@ def of_actions(live: Iterable[Action], failed: Iterable[Action], names: Mapping[
         if action.state == State.UNKNOWN:
             do = phrase("Look in the cloud's console what became of it, and write that down here.")
             at = action.answered_at or action.sent_at
-            yield Need.UNKNOWN, _acted(action, STATE_UNKNOWN, at, do, names[action.tenant_id])
+            yield Need.UNKNOWN, _acted(action, at, do, names[action.tenant_id])
     for action in failed:
         do = phrase("Look at what was seen of it, and decide whether to try again.")
-        yield Need.FAILED, _acted(action, STATE_FAILED, action.finished_at, do, names[action.tenant_id])
+        yield Need.FAILED, _acted(action, action.finished_at, do, names[action.tenant_id])
 
 
 def of_approvals(waiting: Iterable[Approval], names: Mapping[int, str]) -> Iterator[Told]:
@@ -165,11 +165,8 @@ def of_tenants(
         url, do_url = overview[first.pk], reverse("tenant", args=[first.pk]) if first.pk in keeps else ""
         name, at = first.name, min((one.failing_since for _, one in found if one.failing_since), default=None)
         if len(found) > 1:
-            name, url = (
-                phrases("%(count)s tenant", "%(count)s tenants", len(found)),
-                reverse("tenants") if keeps else overview[first.pk],
-            )
-            do_url = ""
+            name, do_url = phrases("%(count)s tenant", "%(count)s tenants", len(found)), ""
+            url = reverse("tenants") if keeps else url
         at = at or (health.as_of if state == "stale" else None)
         yield Need.UNREAD, Line(STATES[state], name, url, text, at, do=do, do_url=do_url)
 
@@ -178,9 +175,6 @@ def worst_first(told: Iterable[Told]) -> list[Line]:
     """The lines, the worst first; those that are equally bad by tenant and name, so that none changes its place."""
     ordered = sorted(told, key=lambda one: (one[0], one[1].tenant.casefold(), one[1].name.casefold(), one[1].url))
     return [line for _, line in ordered]
-
-
-STATE_UNKNOWN, STATE_FAILED = wording.STATE[State.UNKNOWN], wording.STATE[State.FAILED]
 
 
 def lists(told: Sequence[Told], tenant: str = "") -> tuple[tuple[str, str], ...]:
@@ -199,7 +193,7 @@ def acted_on(action: str, server: str) -> str:
     return phrase("%(action)s: %(server)s", action=action, server=server)
 
 
-def _acted(action: Action, look: Look, at: datetime | None, do: str, tenant: str) -> Line:
+def _acted(action: Action, at: datetime | None, do: str, tenant: str) -> Line:
     name = acted_on(action_name(action.kind, production=action.production), action.server_name or action.server_uuid)
     text = phrase("Sent by %(person)s.", person=action.user.get_username())
-    return Line(look, name, action_url(action), text, at, do=do, tenant=tenant)
+    return Line(wording.STATE[action.state], name, action_url(action), text, at, do=do, tenant=tenant)

@@ -73,6 +73,11 @@ def section(lines: Sequence[Line], more: str = "", *, shown: int = SHOWN) -> Sec
     return Section(tuple(lines[:shown]), len(lines), more)
 
 
+def by_age(line: Line) -> tuple[bool, float]:
+    """What never was, or nobody knows since when, before what was longest ago."""
+    return line.at is not None, line.at.timestamp() if line.at else 0.0
+
+
 def is_left(server: Server) -> bool:
     """Whether a test runs there until someone stops it; an automated one ends by itself."""
     return server.status == ServerStatus.FAILOVER_TEST and not server.busy
@@ -114,7 +119,7 @@ def tests_left(active: Iterable[Found], names: Mapping[int, str], runs: Runs) ->
             words = _sentence(told) if told else phrase("Nobody here knows who started it.")
             line = _line(one, look_of(wording.SERVER_STATUS, one.server.status), names[one.estate.tenant], words, last)
             lines.append(msgspec.structs.replace(line, do=phrase("Stop it when nobody needs it any more.")))
-    return sorted(lines, key=lambda line: (line.at is not None, line.at.timestamp() if line.at else 0))
+    return sorted(lines, key=by_age)
 
 
 def by_status(counts: Mapping[str, int], tenant: str = "") -> tuple[Tile, ...]:

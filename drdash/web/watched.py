@@ -82,18 +82,13 @@ def look_at(owner: Tenant, estate: Estate, ours: Mapping[str, Action], now: date
         blocked=tuple(
             _blocked(one, owner.name, ours.get(one.key)) for one in recovery if armed and _is_blocked(one, owner, ours)
         ),
-        due=tuple(sorted((_due(one, owner.name) for one in due), key=by_age)),
+        due=tuple(sorted((_due(one, owner.name) for one in due), key=overview.by_age)),
         statuses=Counter(str(one.server.status or "") for one in found),
         sites=_sites(owner, estate),
         servers=len(found),
         recovery=len(recovery),
         held=0 if armed else len(recovery),
     )
-
-
-def by_age(line: Line) -> tuple[bool, float]:
-    """What never was before what was longest ago."""
-    return line.at is not None, line.at.timestamp() if line.at else 0.0
 
 
 def _is_blocked(one: Found, owner: Tenant, ours: Mapping[str, Action]) -> bool:

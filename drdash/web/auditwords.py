@@ -18,7 +18,7 @@ OF_ACTION: dict[str, str] = {
     "answered late": phrase("answered late"),
     "told late": phrase("told late"),
 }
-DEEDS: dict[str, str] = {
+VERBS: dict[str, str] = {
     "approval asked": phrase("approval asked"),
     "approval given": phrase("approval given"),
     "approval declined": phrase("approval declined"),
@@ -71,10 +71,10 @@ DEEDS: dict[str, str] = {
 }
 
 
-def deed(verb: str, action: Action | None) -> str:
+def words_of(verb: str, action: Action | None) -> str:
     """A verb of the audit, which may be about an action."""
     kind, _, what = verb.partition(" ")
     if kind not in KIND or not what:
-        return DEEDS.get(verb, verb)
+        return VERBS.get(verb, verb)
     name = action_name(kind, production=bool(action and action.production))
     return phrase("%(action)s: %(what)s", action=name, what=OF_ACTION.get(what, what))
