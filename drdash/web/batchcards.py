@@ -12,7 +12,7 @@ from django.urls import reverse
 from drdash.failover import batches
 from drdash.failover.batches import Stage
 from drdash.failover.models import Action, Batch, Item, State
-from drdash.phrases import phrase
+from drdash.phrases import Phrase, phrase
 from drdash.tenants.access import Reach
 from drdash.web.actioncards import action_url
 from drdash.web.buttons import server_url
@@ -171,7 +171,7 @@ def _head(batch: Batch, counted: Counter[Stage], *, user: int, whole: bool) -> B
 def _item(item: Item, stage: Stage, number: int) -> ItemCard:
     action: Action | None = item.action
     look = state_of(action) if action else STAGES[stage]
-    why = stored(action.error if action else item.skipped)
+    why: Phrase = stored(action.error if action else item.skipped)
     if look is SUPERSEDED and action:
         why = phrase("Action %(action)s went over it.", action=action.superseded_by_id)
     return ItemCard(
