@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from drdash.failover import origins
-from drdash.tenants.roles import Role
 from drdash.web import cards, finding, rows, shift, timeline
 from drdash.web.columns import COLUMNS
 from drdash.web.finding import Wanted
@@ -36,7 +35,6 @@ def server(request: HttpRequest, uuid: str) -> HttpResponse:
     context = {
         "card": card,
         "panel": panel,
-        "lists_points": card.recovery and frame.role(tenant) is not Role.VIEWER,
         "tenant_name": frame.reach.tenants[tenant].name,
         **shift.context(request, frame, found),
         **timeline.context(card, timeline.history(tenant, found.key, site=found.server.site_key)),

@@ -91,15 +91,15 @@ def url(server: Server, shown: tuple[Choice, ...], *, test: bool) -> str:
 
 @require_safe
 def points(request: HttpRequest, uuid: str) -> HttpResponse:
-    """The list for a dialog, which says what it has ``above``; else for the server's page, or by itself. Where there is
-    none, in words why."""
+    """The list for a dialog, which says what it has ``above``: a viewer has none. Else for the server's page, or by
+    itself. Where there is none, in words why."""
     frame = frame_of(request)
     found = server_or_404(frame, uuid)
     tenant = found.estate.tenant
-    if frame.role(tenant) is Role.VIEWER:
-        raise Http404
     if "above" not in request.GET:
         return _listed(request, frame, found)
+    if frame.role(tenant) is Role.VIEWER:
+        raise Http404
     shown, test = above(found.server, *request.GET.getlist("above")[:5]), "test" in request.GET
     offer = offered(frame.reach.tenants[tenant], found.server, shown, test=test)
     return unkept(
