@@ -9,15 +9,23 @@ from collections.abc import Callable, Iterator
 from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
 
+from drdash.cloud import wire
 from drdash.cloud.client import Account, Client
 
 REFERENCE = Path(__file__).parent / "reference"
 SECRET = "canary-secret-5Zk1"
 TOKEN = "canary-token-8Qw2"
+SERVER = "1f100401-357b-4d04-a0c0-d1206c947473"
+TASK = "f1b3b3b4-4b1b-4b1b-4b1b-4b1b4b1b4b1b"
+NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
+HEAD = b"HTTP/1.1 202 Accepted\r\n"
+SOON = 0.5  # the deadline of a test that must reach it
 
 Answer = bytes | Callable[[socket.socket], None]
 
@@ -32,6 +40,24 @@ def reply(status: int, body: bytes = b"", *headers: str) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
+ACCEPTED = reply(202, example("accepted"))
+NONE = reply(200, example("servers_none"))
+
+
+def page(*uuids: str, after: object = None, total: object = None) -> bytes:
+    cursors = {} if after is None else {"after": after}
+    paging = {"count": len(uuids), "cursors": cursors} | ({} if total is None else {"total": total})
+    return reply(200, json.dumps({"items": [{"uuid": uuid} for uuid in uuids], "paging": paging}).encode())
+
+
+def query(target: str) -> list[tuple[str, str]]:
+    return parse_qsl(urlsplit(target).query)
+
+
+def refusal(code: str = "ResourceBusy", **context: Any) -> bytes:
+    return json.dumps({"error": {"code": code, "context": context, "debug": {"msg": "Busy."}}}).encode()
+
+
 def granted(token: str = TOKEN, **more: object) -> bytes:
     return reply(200, json.dumps({"access_token": token, "token_type": "bearer", **more}).encode())
 
@@ -39,6 +65,10 @@ def granted(token: str = TOKEN, **more: object) -> bytes:
 def reset(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def then_closed(answer: bytes) -> Answer:
+    return lambda connection: connection.sendall(answer)
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -155,3 +185,17 @@ def client(cloud: RawCloud) -> Iterator[Client]:
     client = Client(account_of(cloud), now=time.time, monotonic=time.monotonic)
     yield client
     client.close()
+
+
+def client_of(url: str, **more: str) -> Client:
+    account = Account(cloud=url, client_id="me", client_secret=SECRET, **more)  # type: ignore[arg-type]
+    return Client(account, now=time.time, monotonic=time.monotonic)
+
+
+def unclear(client: Client, cloud: RawCloud, *, deadline: float = 10.0) -> str:
+    """Send one action; prove that it is Unclear, and that one request was made of it. The sentence."""
+    before = len(cloud.calls)
+    sent = client.start_failover_test(SERVER, deadline=deadline)
+    assert isinstance(sent.answer, wire.Unclear)
+    assert len(cloud.calls) == before + 1
+    return sent.answer.sentence
