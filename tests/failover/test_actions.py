@@ -1,10 +1,8 @@
 """The protocol of an action over the real wire: at most one POST, and none without a record."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from uuid import uuid4
 
 import msgspec
 import pytest
@@ -14,32 +12,18 @@ from django.utils import timezone
 
 from drdash.audit.models import Entry
 from drdash.cloud.records import RecoveryPoint, Server
-from drdash.cloud.words import ServerStatus
 from drdash.estate import aside
 from drdash.estate.plans import plans
 from drdash.estate.store import store
 from drdash.failover import following
-from drdash.failover.actions import Invalid, KeyReused, Wish, open_action, preview, request
+from drdash.failover.actions import Invalid, KeyReused, Wish, open_action, request
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, State
 from drdash.failover.reasons import Mark
-from drdash.failover.sighting import VALID_SECONDS, Expired, seal, unseal
 from drdash.simulator.simulation import Simulator
-from drdash.tenants.models import Membership, Tenant
-from drdash.tenants.roles import Role
+from drdash.tenants.models import Tenant
+from tests.failover.clicks import codes, seen_again, wish
 from tests.stack import Poll
-
-
-def wish(kind: Kind = Kind.START_TEST, **more: object) -> Wish:
-    return Wish(**{"kind": kind, "key": uuid4().hex, **more})  # type: ignore[arg-type]
-
-
-def codes(action: Action) -> set[str]:
-    return {reason["code"] for reason in action.reasons}
-
-
-def seen_again(server: Server, tenant: Tenant) -> Server:
-    return store().load(tenant.pk).servers[server.key].record
 
 
 def test_a_test_failover_is_accepted_then_seen_to_succeed_then_stopped(
@@ -224,185 +208,6 @@ def test_a_cloud_that_is_not_there_gets_nothing_and_the_row_says_so(
     assert (action.state, codes(action), simulator.posts) == (State.REFUSED, {"ReadFailed"}, [])
 
 
-def test_the_click_is_decided_on_a_fresh_read_not_on_the_page(
-    simulator: Simulator, tenant: Tenant, bob: User, server: Server
-) -> None:
-    simulator.force_server(server.uuid, issues=["NotAllowed", ["VPNS2SConnectionFailure", "WARNING", None]])
-    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
-    assert (action.state, simulator.posts) == (State.REFUSED, [])
-    assert codes(action) == {"NotAllowed", "VPNS2SConnectionFailure"}, "nobody has to nod to what does not go anyway"
-
-
-def test_what_needs_a_nod_is_refused_without_it_and_goes_with_it(
-    simulator: Simulator, tenant: Tenant, bob: User, server: Server
-) -> None:
-    simulator.force_server(server.uuid, issues=[["VPNS2SConnectionFailure", "WARNING", None]])
-    silent, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
-    assert (silent.state, simulator.posts) == (State.REFUSED, [])
-    assert codes(silent) == {"NotAcknowledged", "VPNS2SConnectionFailure"}
-    nodding = wish(acknowledge=frozenset({"VPNS2SConnectionFailure"}))
-    agreed, _ = request(user=bob, tenant=tenant, server=server, wish=nodding)
-    assert agreed.state == State.ACCEPTED
-    assert [reason["code"] for reason in agreed.reasons] == ["VPNS2SConnectionFailure"]
-    sending = Entry.objects.get(action=agreed.pk, verb="start_failover_test Sending")
-    assert sending.detail == "Acknowledged: VPNS2SConnectionFailure."
-
-
-def test_a_viewer_is_refused_without_a_question_to_the_cloud(
-    simulator: Simulator, tenant: Tenant, victor: User, server: Server
-) -> None:
-    before = len(simulator.requests)
-    action, _ = request(user=victor, tenant=tenant, server=server, wish=wish())
-    assert (action.state, codes(action), len(simulator.requests)) == (State.REFUSED, {"RoleViewer"}, before)
-    assert [reason["mark"] for reason in action.reasons] == [Mark.BLOCK]
-
-
-def test_an_operator_may_not_start_production_nor_stop_it(
-    simulator: Simulator, tenant: Tenant, alice: User, bob: User, server: Server, polled: Poll
-) -> None:
-    refused, _ = request(user=bob, tenant=tenant, server=server, wish=wish(Kind.START_PROD, confirm=server.name))
-    assert [(reason["code"], reason["mark"]) for reason in refused.reasons] == [("RoleOperator", Mark.BLOCK)]
-    request(user=alice, tenant=tenant, server=server, wish=wish(Kind.START_PROD, confirm=server.name))
-    simulator.advance(600)
-    polled()
-    running = seen_again(server, tenant)
-    stop, _ = request(user=bob, tenant=tenant, server=running, wish=wish(Kind.STOP, confirm=server.name))
-    assert (stop.state, "RoleOperator" in codes(stop)) == (State.REFUSED, True)
-    assert len(simulator.posts) == 1
-
-
-def test_production_needs_the_name_typed_and_ends_with_a_nod_to_what_will_be_lost(
-    simulator: Simulator, tenant: Tenant, alice: User, server: Server, polled: Poll
-) -> None:
-    with pytest.raises(Invalid, match=server.name):
-        request(user=alice, tenant=tenant, server=server, wish=wish(Kind.START_PROD, confirm="something else"))
-    assert (Action.objects.count(), simulator.posts) == (0, [])
-    started, _ = request(user=alice, tenant=tenant, server=server, wish=wish(Kind.START_PROD, confirm=server.name))
-    simulator.advance(40)
-    polled()
-    started.refresh_from_db()
-    assert (started.state, seen_again(server, tenant).status) == (State.SUCCEEDED, "FINALIZATION")
-    simulator.advance(600)
-    polled()
-    running = seen_again(server, tenant)
-    stop = wish(Kind.STOP, confirm=server.name, acknowledge=frozenset({"ProductionStop"}))
-    stopped, _ = request(user=alice, tenant=tenant, server=running, wish=stop)
-    assert (stopped.state, stopped.production) == (State.ACCEPTED, True)
-
-
-def test_a_stop_shown_as_production_is_one_of_a_test_when_a_test_runs_by_now(
-    simulator: Simulator, tenant: Tenant, bob: User, server: Server
-) -> None:
-    request(user=bob, tenant=tenant, server=server, wish=wish())
-    simulator.advance(60)
-    was = msgspec.structs.replace(server, status=ServerStatus.FAILOVER_PROD)
-    stop, _ = request(user=bob, tenant=tenant, server=was, wish=wish(Kind.STOP, confirm=server.name))
-    assert (stop.state, stop.production) == (State.ACCEPTED, False)
-
-
-def test_a_name_that_is_no_longer_the_servers_confirms_nothing(
-    simulator: Simulator, tenant: Tenant, alice: User, server: Server
-) -> None:
-    simulator.force_server(server.uuid, set={"name": "renamed"})
-    refused, _ = request(user=alice, tenant=tenant, server=server, wish=wish(Kind.START_PROD, confirm=server.name))
-    assert (refused.state, codes(refused), simulator.posts) == (State.REFUSED, {"NotConfirmed"}, [])
-
-
-def test_who_is_not_proven_does_not_stop_what_turns_out_to_be_production(
-    simulator: Simulator, tenant: Tenant, alice: User, server: Server
-) -> None:
-    request(user=alice, tenant=tenant, server=server, wish=wish(Kind.START_PROD, confirm=server.name))
-    simulator.advance(600)
-    was = msgspec.structs.replace(server, status=ServerStatus.FAILOVER_TEST)
-    asked = {"confirm": server.name, "acknowledge": frozenset({"ProductionStop"})}
-    stop, _ = request(user=alice, tenant=tenant, server=was, wish=wish(Kind.STOP, unproven="SignInAgain", **asked))
-    assert (stop.state, codes(stop), len(simulator.posts)) == (State.REFUSED, {"SignInAgain", "ProductionStop"}, 1)
-
-
-def test_a_stop_shown_as_a_test_is_refused_when_production_runs_by_now(
-    simulator: Simulator, tenant: Tenant, alice: User, server: Server, polled: Poll
-) -> None:
-    request(user=alice, tenant=tenant, server=server, wish=wish())
-    simulator.advance(60)
-    polled()
-    in_test = seen_again(server, tenant)
-    simulator.force_server(server.uuid, status="FAILOVER_PROD")
-    stop = wish(Kind.STOP, acknowledge=frozenset({"ProductionStop"}))
-    refused, _ = request(user=alice, tenant=tenant, server=in_test, wish=stop)
-    assert (refused.state, "NotConfirmed" in codes(refused), len(simulator.posts)) == (State.REFUSED, True, 1)
-
-
-def test_a_change_between_dialog_and_click_stops_the_click_and_an_improvement_does_not(
-    simulator: Simulator, tenant: Tenant, bob: User, server: Server
-) -> None:
-    simulator.force_server(server.uuid, issues=[["QuotaReachedDrStorage", "WARNING", None]])
-    seen = preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST).sighting
-    nods = frozenset({"QuotaReachedDrStorage", "VPNIPSecNotConfigured"})
-    simulator.force_server(
-        server.uuid,
-        issues=[["QuotaReachedDrStorage", "WARNING", None], ["VPNIPSecNotConfigured", "warning", None]],
-    )
-    stopped, _ = request(user=bob, tenant=tenant, server=server, wish=wish(acknowledge=nods, seen=seen))
-    assert (stopped.state, "Changed" in codes(stopped), simulator.posts) == (State.REFUSED, True, [])
-    simulator.force_server(server.uuid, issues=[])
-    gone, _ = request(user=bob, tenant=tenant, server=server, wish=wish(seen=seen))
-    assert gone.state == State.ACCEPTED
-
-
-def test_a_cloud_that_could_not_be_read_says_only_that(
-    simulator: Simulator, tenant: Tenant, bob: User, server: Server
-) -> None:
-    simulator.force_server(server.uuid, status="POWERING_ON")
-    seen = preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST).sighting
-    simulator.fail("500", method="GET", times=None)
-    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(seen=seen))
-    assert (action.state, codes(action)) == (State.REFUSED, {"ReadFailed"})
-
-
-def test_an_error_that_is_only_a_warning_by_now_is_an_improvement(
-    simulator: Simulator, tenant: Tenant, bob: User, server: Server
-) -> None:
-    simulator.force_server(server.uuid, issues=[["NotAllowed", "ERROR", "DR_SOMETHING_NEW"]])
-    seen = preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST).sighting
-    simulator.force_server(server.uuid, issues=[["NotAllowed", "warning", "DR_SOMETHING_NEW"]])
-    nod = wish(acknowledge=frozenset({"NotAllowed"}), seen=seen)
-    better, _ = request(user=bob, tenant=tenant, server=server, wish=nod)
-    assert better.state == State.ACCEPTED
-
-
-def test_a_sighting_is_sealed_to_its_person_server_and_action_and_grows_too_old(
-    tenant: Tenant, bob: User, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sealed = seal(preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST).sighting)
-    assert unseal(sealed, user=bob.pk, kind=Kind.START_TEST, server=server.key).name == server.name
-    for other in (
-        {"user": bob.pk + 1, "kind": Kind.START_TEST, "server": server.key},
-        {"user": bob.pk, "kind": Kind.START_PROD, "server": server.key},
-        {"user": bob.pk, "kind": Kind.START_TEST, "server": "another"},
-    ):
-        with pytest.raises(Expired):
-            unseal(sealed, **other)  # type: ignore[arg-type]
-    with pytest.raises(Expired):
-        unseal(sealed[:-2] + "xx", user=bob.pk, kind=Kind.START_TEST, server=server.key)
-    later = time.time() + VALID_SECONDS + 1
-    monkeypatch.setattr(time, "time", lambda: later)
-    with pytest.raises(Expired, match=r"^Nothing was sent: the dialog was older than 120 s") as expired:
-        unseal(sealed, user=bob.pk, kind=Kind.START_TEST, server=server.key)
-    assert expired.value.seen is not None  # so that what changed since can be told
-
-
-def test_a_membership_that_ended_ends_the_right_to_act(
-    simulator: Simulator, tenant: Tenant, bob: User, server: Server
-) -> None:
-    Membership.objects.filter(user=bob).update(role=Role.VIEWER)
-    action, _ = request(user=bob, tenant=tenant, server=server, wish=wish())
-    assert codes(action) == {"RoleViewer"}
-    Membership.objects.filter(user=bob).delete()
-    with pytest.raises(Invalid):
-        request(user=bob, tenant=tenant, server=server, wish=wish())
-    assert simulator.posts == []
-
-
 def test_a_request_that_was_not_sent_in_time_expires_and_is_never_sent(
     simulator: Simulator, tenant: Tenant, bob: User, server: Server
 ) -> None:
@@ -410,23 +215,6 @@ def test_a_request_that_was_not_sent_in_time_expires_and_is_never_sent(
     action, _ = request(user=bob, tenant=tenant, server=server, wish=wish(), clock=clock)
     assert (action.state, simulator.posts) == (State.EXPIRED, [])
     assert action.finished_at is not None
-
-
-def test_a_dialog_shows_what_was_just_read(simulator: Simulator, tenant: Tenant, bob: User, server: Server) -> None:
-    simulator.force_server(server.uuid, status="POWERING_ON")
-    shown = preview(user=bob, tenant=tenant, server=server, kind=Kind.START_TEST)
-    assert (shown.server.status, shown.sighting.status) == ("POWERING_ON", "POWERING_ON")
-
-
-def test_who_is_not_proven_to_be_there_may_run_a_test_and_no_production(
-    simulator: Simulator, tenant: Tenant, alice: User, server: Server
-) -> None:
-    asked = wish(Kind.START_PROD, confirm=server.name, unproven="SignInAgain")
-    refused, _ = request(user=alice, tenant=tenant, server=server, wish=asked)
-    assert (refused.state, codes(refused), simulator.posts) == (State.REFUSED, {"SignInAgain"}, [])
-    test, _ = request(user=alice, tenant=tenant, server=server, wish=wish(unproven="SignInAgain"))
-    assert test.state == State.ACCEPTED
-    assert [seen["status"] for seen in test.evidence] == ["STAND_BY"]  # what it was decided on
 
 
 def test_a_sender_that_died_leaves_an_unknown_that_any_reader_settles(

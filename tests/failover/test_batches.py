@@ -1,111 +1,44 @@
 """Many at once: one action per server, one after another, and nothing that its owner did not ask for."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
-from threading import Barrier
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from drdash import senders
-from drdash.audit.models import Entry
-from drdash.clock import boot_seconds
 from drdash.cloud.records import RecoveryPoint
-from drdash.estate.models import Copy
-from drdash.estate.replica import replica
-from drdash.estate.store import store
 from drdash.failover import actions, batches, confirming, running
 from drdash.failover.batches import NotDone, Stage
 from drdash.failover.guard import Kind
 from drdash.failover.models import Action, Batch, Item, State
-from drdash.failover.plan import Plan, plan_of, seal, unseal
-from drdash.failover.preflight import preflight
+from drdash.failover.plan import seal, unseal
 from drdash.failover.sighting import Expired
-from drdash.simulator.server import running as simulated
 from drdash.simulator.simulation import Simulator
-from drdash.tasks import one_pass
-from drdash.tenants import access
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
+from tests.failover.batching import (
+    FIVE,
+    START,
+    Clock,
+    confirmed,
+    gone_on,
+    in_a_thread,
+    planned,
+    posted,
+    run,
+    stages,
+    told,
+)
 from tests.failover.test_preflight import named
 from tests.failover.test_record import announced
 from tests.failover.test_unwritable import read_only
-from tests.stack import connected
-
-NOWHERE = "redis://127.0.0.1:1/0"
-FIVE = ("ams-crm-01", "ams-erp-01", "ams-git-01", "ams-git-02", "ber-web-01")
-START = ":start_failover_test"
-# A process of this host that has ended: no process was ever 2**22 + 1.
-DEAD = senders.me().rsplit(" ", 2)[0] + " 4194305 1 run"
 
 pytestmark = pytest.mark.usefixtures("polled")
-
-Done = TypeVar("Done")
-
-
-class Clock:
-    """Time that passes when the runner waits, and in no other way."""
-
-    def __init__(self, ends_after: int = 1000) -> None:
-        self.time = timezone.now()
-        self.waits: list[float] = []
-        self._ends_after = ends_after
-
-    def __call__(self) -> datetime:
-        return self.time
-
-    def wait(self, seconds: float) -> bool:
-        self.waits.append(seconds)
-        self.time += timedelta(seconds=seconds)
-        return len(self.waits) >= self._ends_after
-
-
-def planned(user: User, tenant: Tenant, *names: str, kind: Kind = Kind.START_TEST, production: bool = False) -> Plan:
-    found = preflight(user=user, chosen=named(tenant, *names), kind=kind, production=production, before=None)
-    return plan_of(found, user=user.pk)
-
-
-def confirmed(user: User, plan: Plan, *, order: list[int] | None = None, per_minute: int = 10) -> Batch:
-    order = list(range(len(plan.going))) if order is None else order
-    return confirming.make(user=user, plan=plan, order=order, nods=plan.nods, per_minute=per_minute, now=timezone.now())
-
-
-def gone_on(batch: Batch, clock: Clock) -> str:
-    runner = running.name()
-    batches.go_on(batch, by=batch.user, runner=runner, now=clock())
-    return runner
-
-
-def run(batch: Batch, clock: Clock | None = None) -> Batch:
-    """Go on with a batch to its end, in this thread."""
-    clock = clock or Clock()
-    running.run(batch.pk, gone_on(batch, clock), now=clock, wait=clock.wait)
-    batch.refresh_from_db()
-    return batch
-
-
-def posted(simulator: Simulator) -> list[str]:
-    """The servers that were posted to, by name, in order."""
-    names = dict(Item.objects.values_list("server_uuid", "server_name"))
-    return [names[post.path.rpartition("/")[2].partition(":")[0].lower()] for post in simulator.posts]
-
-
-def stages(batch: Batch) -> list[Stage]:
-    return [batches.stage_of(item, batch, timezone.now()) for item in batch.items.all()]
-
-
-def told(batch: Batch) -> list[str]:
-    return list(Entry.objects.filter(verb__startswith="batch ").order_by("number").values_list("verb", flat=True))
 
 
 def test_each_server_gets_one_action_in_the_order_that_was_set(simulator: Simulator, tenant: Tenant, bob: User) -> None:
@@ -257,89 +190,6 @@ def test_the_owners_rights_are_asked_anew_for_each_item(simulator: Simulator, te
     assert ["no access" in item.skipped for item in batch.items.all()] == [False, False, True, True]
 
 
-# ---- stop
-
-
-def test_its_owner_may_stop_it_whatever_became_of_their_role(tenant: Tenant, bob: User, victor: User) -> None:
-    batch = confirmed(bob, planned(bob, tenant, *FIVE[:2]))
-    Membership.objects.filter(user=bob).update(role=Role.VIEWER)
-    assert [batches.may_stop(batch, one, access.reach(one)) for one in (bob, victor)] == [True, False]
-    batches.stop(batch, by=bob, now=timezone.now())
-    assert stages(batch) == [Stage.NEVER] * 2
-    assert not batches.may_stop(batch, bob, access.reach(bob))
-
-
-def test_a_stop_really_stops_what_was_not_sent(simulator: Simulator, tenant: Tenant, bob: User) -> None:
-    batch, clock = confirmed(bob, planned(bob, tenant, *FIVE)), Clock()
-    runner = gone_on(batch, clock)
-    running.step(batch, runner, now=clock)
-    batches.stop(batch, by=bob, now=clock())
-    clock.wait(60)
-    assert running.step(batch, runner, now=clock) is None
-    with pytest.raises(NotDone):
-        batches.go_on(batch, by=bob, runner=running.name(), now=clock())
-    batch.refresh_from_db()
-    assert (batch.state, len(simulator.posts)) == (Batch.State.STOPPED, 1)
-    assert stages(batch) == [Stage.SENT] + [Stage.NEVER] * 4
-    assert told(batch)[-1] == "batch stopped"
-
-
-def test_what_is_in_flight_at_a_stop_is_told_apart_and_ends_as_it_will(
-    simulator: Simulator, tenant: Tenant, bob: User
-) -> None:
-    batch = confirmed(bob, planned(bob, tenant, *FIVE[:3]))
-    simulator.fail("hang", method="POST", path=START)
-    clock = Clock()
-    runner = gone_on(batch, clock)
-    with ThreadPoolExecutor(1) as thread:
-        ran = thread.submit(in_a_thread, lambda: running.run(batch.pk, runner, now=clock, wait=clock.wait))
-        assert simulator.arrived(method="POST", path=START)
-        batches.stop(batch, by=bob, now=clock())
-        assert stages(batch) == [Stage.IN_FLIGHT, Stage.NEVER, Stage.NEVER]
-        simulator.release()
-        ran.result()
-    batch.refresh_from_db()
-    assert stages(batch) == [Stage.SENT, Stage.NEVER, Stage.NEVER]
-    assert (Action.objects.get().state, len(simulator.posts), batch.runner) == (State.ACCEPTED, 1, "")
-
-
-def test_who_may_do_the_same_in_a_tenant_stops_what_is_in_it_and_nothing_else(
-    simulator: Simulator, tenant: Tenant, alice: User, bob: User, victor: User
-) -> None:
-    with simulated("quiet", seed=7) as elsewhere:
-        other = connected(elsewhere, "Another customer", admin="alice")
-        one_pass(other.pk, pause=lambda _seconds: None)
-        chosen = [*named(tenant, *FIVE[:2]), *named(other, "ber-web-01")]
-        found = preflight(user=alice, chosen=chosen, kind=Kind.START_TEST, production=False, before=None)
-        plan, clock = plan_of(found, user=alice.pk), Clock()
-        nodded = [
-            msgspec.structs.replace(line, nods=("OnlyThere",) if line.tenant == other.pk else ()) for line in plan.lines
-        ]
-        batch = confirmed(alice, msgspec.structs.replace(plan, lines=tuple(nodded)))
-        runner = gone_on(batch, clock)
-        taken = batches.take(batch, runner=runner, now=clock())
-        with pytest.raises(NotDone):
-            batches.stop(batch, by=victor, now=timezone.now())
-        batches.stop(batch, by=bob, now=timezone.now())
-        assert taken is not None
-        batches.give_back(taken)  # too many actions were under way: it was not sent, and the stop holds for it too
-        batches.hold(batch, runner=runner, why="", now=clock())
-        batches.leave(batch, runner=runner)
-        batch.refresh_from_db()
-        assert batch.state == Batch.State.PAUSED
-        assert {item.skipped for item in batch.items.filter(tenant=tenant)} == {"Stopped by bob."}
-        assert not batch.items.exclude(tenant=tenant).exclude(skipped="").exists()
-        with pytest.raises(NotDone):
-            batches.stop(batch, by=bob, now=timezone.now())
-        run(batch)
-        assert (len(simulator.posts), batch.state) == (0, Batch.State.DONE)
-    # Each tenant's audit tells of its own servers alone.
-    made = Entry.objects.filter(verb="batch made").order_by("tenant")
-    assert [entry.detail.partition(";")[0].rpartition(" ")[2] for entry in made] == ["2", "1"]
-    assert ["OnlyThere" in entry.detail for entry in made] == [False, True]
-    assert [entry.tenant for entry in Entry.objects.filter(verb="batch stopped")] == [tenant.pk]
-
-
 # ---- it pauses by itself
 
 
@@ -407,145 +257,3 @@ def test_when_too_many_actions_are_under_way_its_turn_comes_again(
             actions._slots.release()
     running.run(batch.pk, runner, now=clock, wait=clock.wait)
     assert posted(simulator) == list(FIVE[:2])
-
-
-# ---- the process dies
-
-
-def test_after_a_restart_it_waits_for_its_owner_who_has_it_go_on(
-    simulator: Simulator, tenant: Tenant, bob: User
-) -> None:
-    batch = confirmed(bob, planned(bob, tenant, *FIVE[:3]))
-    batches.go_on(batch, by=bob, runner=DEAD, now=timezone.now())
-    batches.settle(batch, timezone.now())
-    assert (batch.state, batch.why) == (Batch.State.PAUSED, "Stopped by a restart.")
-    assert told(batch)[-1] == "batch paused"
-    assert simulator.posts == []
-    run(batch)
-    assert (batch.state, len(simulator.posts)) == (Batch.State.DONE, 3)
-
-
-def test_a_runner_of_whom_nothing_is_heard_is_given_up(tenant: Tenant, bob: User) -> None:
-    batch, now = confirmed(bob, planned(bob, tenant, *FIVE[:2])), timezone.now()
-    batches.go_on(batch, by=bob, runner="elsewhere boot pid 1 1 run", now=now)
-    batches.settle(batch, now + batches.SILENT)
-    assert batch.state == Batch.State.RUNNING
-    batches.settle(batch, now + batches.SILENT + timedelta(seconds=1))
-    assert (batch.state, batch.why) == (Batch.State.PAUSED, "Its sender went silent.")
-
-
-def test_a_runner_that_was_given_up_sends_nothing_when_it_wakes(
-    simulator: Simulator, tenant: Tenant, bob: User
-) -> None:
-    batch, clock = confirmed(bob, planned(bob, tenant, *FIVE[:3])), Clock()
-    asleep = gone_on(batch, clock)
-    batches.pause(batch, by=bob, now=clock())
-    awake = gone_on(batch, clock)
-    running.step(batch, awake, now=clock)
-    clock.wait(60)
-    assert running.step(batch, asleep, now=clock) is None
-    batches.hold(batch, runner=asleep, why="It woke.", now=clock())  # nor does it hold the other up
-    assert (batch.state, len(simulator.posts)) == (Batch.State.RUNNING, 1)
-    running.run(batch.pk, awake, now=clock, wait=clock.wait)
-    assert len(simulator.posts) == 3
-
-
-def test_two_runners_never_have_one_batch(simulator: Simulator, tenant: Tenant, bob: User) -> None:
-    batch, both, now = confirmed(bob, planned(bob, tenant, *FIVE[:2])), Barrier(2), timezone.now()
-
-    def click() -> bool:
-        both.wait(10)
-        try:
-            batches.go_on(Batch.objects.get(pk=batch.pk), by=bob, runner=running.name(), now=now)
-        except NotDone:
-            return False
-        return True
-
-    with ThreadPoolExecutor(2) as clicks:
-        assert sorted(one.result() for one in [clicks.submit(in_a_thread, click) for _ in range(2)]) == [False, True]
-
-
-def test_a_kill_in_the_middle_of_a_post_is_never_followed_by_a_second_one(
-    simulator: Simulator, tenant: Tenant, bob: User
-) -> None:
-    batch = confirmed(bob, planned(bob, tenant, *FIVE[:3]))
-    simulator.fail("hang", method="POST", path=START)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.failover.another_runner", str(batch.pk)],
-        env={
-            **os.environ,
-            "DATABASE_URL": f"sqlite:///{settings.DATABASES['default']['NAME']}",
-            "DRDASH_LOG_LEVEL": "ERROR",
-        },
-    )
-    with process:
-        assert simulator.arrived(method="POST", path=START, timeout=30)
-        batch.refresh_from_db()
-        assert batches.settle(batch, timezone.now()).state == Batch.State.RUNNING
-        assert stages(batch)[0] == Stage.IN_FLIGHT
-        process.kill()
-    simulator.release()
-    batches.settle(batch, timezone.now())
-    assert (batch.state, batch.why) == (Batch.State.PAUSED, "Stopped by a restart.")
-    assert stages(batch) == [Stage.SENT, Stage.WAITS, Stage.WAITS]
-    run(batch)
-    assert posted(simulator) == list(FIVE[:3])
-    assert (batch.state, Action.objects.count()) == (Batch.State.DONE, 3)
-
-
-def test_a_kill_between_turn_and_action_leaves_its_turn_to_the_next_runner(
-    simulator: Simulator, tenant: Tenant, bob: User
-) -> None:
-    batch = confirmed(bob, planned(bob, tenant, *FIVE[:2]))
-    batches.go_on(batch, by=bob, runner=DEAD, now=timezone.now())
-    assert batches.take(batch, runner=DEAD, now=timezone.now()) is not None
-    batches.settle(batch, timezone.now())
-    assert stages(batch) == [Stage.WAITS] * 2
-    run(batch)
-    assert posted(simulator) == list(FIVE[:2])
-
-
-def test_a_runner_that_was_paused_after_its_turn_until_it_was_given_up_sends_nothing(
-    simulator: Simulator, tenant: Tenant, bob: User
-) -> None:
-    batch, runner = confirmed(bob, planned(bob, tenant, *FIVE[:2])), running.name()
-    batches.go_on(batch, by=bob, runner=runner, now=timezone.now())
-    asked = boot_seconds() - batches.SILENT.total_seconds()
-    item = batches.take(batch, runner=runner, now=timezone.now() - batches.SILENT - timedelta(seconds=1))
-    assert item is not None
-    batch.refresh_from_db()
-    batches.settle(batch, timezone.now())
-    assert (batch.state, batch.why) == (Batch.State.PAUSED, "Its sender went silent.")
-    running._send(batch, item, asked)  # it wakes
-    assert (posted(simulator), Action.objects.get().state) == ([], State.EXPIRED)
-
-
-def test_with_nothing_at_hand_of_the_servers_it_waits_for_its_owner_and_leaves_nothing_out(
-    simulator: Simulator, tenant: Tenant, bob: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batch, redis = confirmed(bob, planned(bob, tenant, *FIVE[:2])), settings.REDIS_URL
-    Copy.objects.all().delete()
-    for url, state, sent in ((NOWHERE, Batch.State.PAUSED, 0), (redis, Batch.State.DONE, 2)):
-        monkeypatch.setattr(settings, "REDIS_URL", url)
-        replica.cache_clear()  # drdash was started anew
-        store.cache_clear()
-        run(batch)
-        assert (batch.state, len(simulator.posts)) == (state, sent)
-
-
-def test_even_an_item_whose_turn_comes_twice_is_posted_once(simulator: Simulator, tenant: Tenant, bob: User) -> None:
-    batch, clock = confirmed(bob, planned(bob, tenant, *FIVE[:2])), Clock()
-    run(batch, clock)
-    Item.objects.update(action=None)
-    Batch.objects.update(state=Batch.State.PAUSED)
-    batch.refresh_from_db()
-    clock.wait(60)
-    run(batch, clock)
-    assert (len(simulator.posts), Item.objects.exclude(action=None).count()) == (2, 2)
-
-
-def in_a_thread(work: Callable[[], Done]) -> Done:
-    try:
-        return work()
-    finally:
-        connection.close()

@@ -12,16 +12,11 @@ from drdash.failover.guard import Kind, Verdict
 from drdash.failover.models import Action, Consent, State
 from drdash.failover.reasons import Mark, Reason, Remedy, own
 from drdash.failover.wish import Wish
-from tests.failover.test_approvals import LACKING, POINT, Cast, state
+from tests.failover.cast import LACKING, POINT, Cast, state
 
 FREE = Verdict(Kind.START_PROD, True, ())
 NOD = Reason("ReadinessWarning", "The site warns.", Remedy.WAIT, Mark.ACKNOWLEDGE)
 WHY = "The main site burns, and nobody answers."
-
-
-@pytest.fixture
-def cast(fresh_process: None) -> Cast:
-    return Cast()
 
 
 def claimed(action: Action, verdict: Verdict = FREE, **more: Any) -> bool:

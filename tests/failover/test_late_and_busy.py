@@ -29,6 +29,7 @@ from drdash.failover.reasons import Mark
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import KeptToken, Membership, Tenant
 from drdash.tenants.roles import Role
+from tests.failover.clicks import codes
 from tests.stack import Poll
 
 POST = ":start_failover_test"
@@ -42,10 +43,6 @@ def looks(*times: float) -> Callable[[], float]:
     """A clock that shows these times, one a look: as the request begins, before and after its fresh read, then in the
     last word twice, and once after the claim."""
     return iter(map(float, times)).__next__
-
-
-def codes(action: Action) -> set[str]:
-    return {reason["code"] for reason in action.reasons}
 
 
 def test_an_answer_that_came_too_late_is_kept_for_the_person_who_closes_it(

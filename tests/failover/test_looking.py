@@ -2,7 +2,7 @@
 
 from drdash.estate.clients import actor, reader
 from drdash.failover.looking import look, usable, without_token
-from tests.failover.test_approvals import Cast
+from tests.failover.cast import Cast
 from tests.failover.test_guard import a_server
 
 

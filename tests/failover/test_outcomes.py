@@ -12,7 +12,7 @@ from drdash.cloud.client import Sent
 from drdash.cloud.wire import Accepted, NeverSent, Refused, Unclear
 from drdash.failover import outcomes
 from drdash.failover.models import Action, State
-from tests.failover.test_approvals import Cast
+from tests.failover.cast import Cast
 from tests.failover.test_guard import a_server
 
 TASK = "f1b3b3b4-4b1b-4b1b-4b1b-4b1b4b1b4b1b"
@@ -23,11 +23,6 @@ LOST = Sent(Unclear("a time-out."), None, b"{}", "")
 NEVER = Sent(NeverSent("no connection."), None, b"{}", "")
 GONE = "The cloud refused it (404 EntityNotFound): It is gone."
 UNSENT = "It was not sent: no connection."
-
-
-@pytest.fixture
-def cast(fresh_process: None) -> Cast:
-    return Cast()
 
 
 def told(action: Action) -> tuple[str, str]:

@@ -14,16 +14,11 @@ from drdash.estate import aside
 from drdash.estate.store import STREAM, store
 from drdash.failover import record
 from drdash.failover.models import Action, State
-from tests.failover.test_approvals import Cast
+from tests.failover.cast import Cast
 
 TAKEN = Sent(Accepted("f1b3b3b4-4b1b-4b1b-4b1b-4b1b4b1b4b1b"), 202, b"{}", "taken")
 NO = Sent(Refused(404, "EntityNotFound", "It is gone."), 404, b"{}", "no")
 SAID = "as it was told"
-
-
-@pytest.fixture
-def cast(fresh_process: None) -> Cast:
-    return Cast()
 
 
 def announced() -> list[set[str]]:

@@ -9,7 +9,7 @@ from drdash.failover.batches import NotDone, Stage
 from drdash.failover.models import Action, Batch, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Tenant
-from tests.failover.test_batches import DEAD, FIVE, confirmed, planned, posted, run, stages
+from tests.failover.batching import DEAD, FIVE, confirmed, planned, posted, run, stages
 from tests.failover.test_preflight import named
 
 pytestmark = pytest.mark.usefixtures("polled")

@@ -8,7 +8,7 @@ from drdash.failover.standing import Standing, forbidden, standing
 from drdash.failover.wish import Invalid, Wish
 from drdash.tenants.models import Membership
 from drdash.tenants.roles import Posture, Role
-from tests.failover.test_approvals import Cast
+from tests.failover.cast import Cast
 
 
 @pytest.mark.parametrize("unproven", ["", "SignInAgain"])

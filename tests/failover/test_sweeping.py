@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from drdash.failover import sweeping
 from drdash.failover.models import Action, Batch, State
-from tests.failover.test_approvals import Cast
+from tests.failover.cast import Cast
 
 NOW = timezone.now()
 LONG = timedelta(hours=1)

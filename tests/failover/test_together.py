@@ -17,7 +17,7 @@ from drdash.failover.preflight import Line, preflight
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
-from tests.failover.test_batches import Clock, gone_on, posted, run
+from tests.failover.batching import Clock, gone_on, posted, run
 from tests.failover.test_preflight import named
 
 THREE = ("ams-crm-01", "ams-erp-01", "ber-web-01")

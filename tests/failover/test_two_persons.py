@@ -14,6 +14,7 @@ from drdash.failover.models import Action, Approval, Consent, State
 from drdash.simulator.simulation import Simulator
 from drdash.tenants.models import Membership, Tenant
 from drdash.tenants.roles import Role
+from tests.failover.clicks import codes
 
 WHY = "The main site burns."
 POINT = RecoveryPoint(backup_id="b-1", archive_id="a-1", vault_id="v-1")
@@ -52,10 +53,6 @@ def approved(tenant: Tenant, alice: User, erin: User, server: Server) -> Approva
 def start(user: User, tenant: Tenant, server: Server, **more: object) -> Action:
     given = {"kind": Kind.START_PROD, "key": uuid4().hex, "confirm": server.name, **more}
     return request(user=user, tenant=tenant, server=server, wish=Wish(**given))[0]  # type: ignore[arg-type]
-
-
-def codes(action: Action) -> set[str]:
-    return {reason["code"] for reason in action.reasons}
 
 
 def test_what_was_approved_goes_once(

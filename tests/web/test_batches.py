@@ -26,7 +26,7 @@ from drdash.tasks import one_pass
 from drdash.tenants import access
 from drdash.tenants.models import Membership, Tenant
 from drdash.web.batchcards import batch_card, batch_heads, within
-from tests.failover.test_batches import DEAD, confirmed, planned, posted, run
+from tests.failover.batching import DEAD, confirmed, planned, posted, run
 from tests.failover.test_preflight import named
 from tests.stack import connected
 from tests.web.test_points import have, hours_ago
