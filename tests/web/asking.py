@@ -1,16 +1,21 @@
 """A program at the JSON API, with the token of one person."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
 from drdash.tenants.models import Tenant
 from drdash.web import tokens
+
+POINT = {"backup_id": "b-1", "archive_id": "a@1", "vault_id": "V1"}
 
 Answer = Any  # django.test's response has no type of its own
 
@@ -46,3 +51,22 @@ class Program:
         """Send a wish, with a key of its own unless one is given."""
         wish = {"action": action, "idempotency_key": uuid4().hex, **more}
         return self.post(uuid, json.dumps(wish).encode())
+
+
+def at_once(asking: list[Any]) -> list[Answer]:
+    """What each of them is answered, all sent at the same moment."""
+    ready = Barrier(len(asking))
+
+    def ask(one: Any) -> Answer:
+        ready.wait(10)
+        return in_its_own_thread(one)
+
+    with ThreadPoolExecutor(len(asking)) as pool:
+        return list(pool.map(ask, asking))
+
+
+def in_its_own_thread(one: Any) -> Answer:
+    try:
+        return one()
+    finally:
+        connections.close_all()
