@@ -127,7 +127,7 @@ def request(
     if never and refused_often(user, timezone.now()):
         raise TooOften(sentences.TOO_OFTEN)
     if not never and names_it(wish.kind, server) and wish.confirm.strip() != server.name.strip():
-        raise Invalid(sentences.NAME_IT % {"server": server.name})
+        raise Invalid(sentences.NAME_IT % {"server": server.name}, "confirm")
     if not _slots.acquire(blocking=False):
         raise TooMany(sentences.TOO_MANY)
     begun = clock() if asked is None else asked

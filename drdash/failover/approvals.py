@@ -111,7 +111,8 @@ def ask(
         raise NotApproved(english("It could not go with any approval. %(never)s", never=never)) from never
     if len(why) < SHORTEST:
         raise NotApproved(
-            english("Write why, in %(shortest)s characters at least: the second person goes by it.", shortest=SHORTEST)
+            english("Write why, in %(shortest)s characters at least: the second person goes by it.", shortest=SHORTEST),
+            "why",
         )
     with writing():
         if not are_admins(tenant.pk, [user.pk]):
@@ -159,7 +160,8 @@ def decline(approval: Approval, *, by: User, said: str, now: datetime) -> None:
     said = " ".join(said.split())
     if len(said) < SHORTEST:
         raise NotApproved(
-            english("Write why not, in %(shortest)s characters at least: who asked has only this.", shortest=SHORTEST)
+            english("Write why not, in %(shortest)s characters at least: who asked has only this.", shortest=SHORTEST),
+            "said",
         )
     if not consents.move(settle(approval, now), LIVES, Consent.DECLINED, now=now, by=by, said=said):
         raise NotApproved(english("There is nothing to decline any more. %(over)s", over=OVER[Consent(approval.state)]))

@@ -22,6 +22,7 @@ from drdash.failover.consents import NotApproved
 from drdash.failover.models import Action, Batch, Item
 from drdash.tenants import access
 from drdash.tenants.access import Reach
+from drdash.wrong import Wrong
 
 State = Batch.State
 UNFINISHED = (State.RUNNING, State.PAUSED)
@@ -30,7 +31,7 @@ FEWEST, USUAL, MOST = 1, 10, 60  # a minute
 SILENT = timedelta(minutes=5)
 
 
-class NotDone(Exception):
+class NotDone(Wrong):
     """Nothing was changed; the message says why, and what to do."""
 
 

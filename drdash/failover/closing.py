@@ -14,6 +14,7 @@ from drdash.failover.following import SEND_SECONDS
 from drdash.failover.models import Action, State, Verdict
 from drdash.failover.record import move
 from drdash.tenants import access
+from drdash.wrong import Wrong
 
 __all__ = ["NotClosed", "NotYours", "Verdict", "close", "left", "may", "may_break", "needs_another"]
 
@@ -34,7 +35,7 @@ _SAID = {
 Clock = Callable[[], float]
 
 
-class NotClosed(Exception):
+class NotClosed(Wrong):
     """It was not closed; the message says why, and what to do."""
 
 
@@ -89,7 +90,7 @@ def close(
     if not may(by, action):
         raise NotYours(english("Your role cannot close this: ask an admin of the tenant."))
     if verdict not in Verdict.values:
-        raise NotClosed(english("Say what became of it."))
+        raise NotClosed(english("Say what became of it."), "verdict")
     wait = left(action, now, clock=clock)
     if wait and not glass:
         at = f"{now + wait:%H:%M:%S}"
@@ -97,17 +98,19 @@ def close(
     if wait and not may_break(by, action):
         raise NotYours(english("Only an admin of the tenant may break the glass."))
     if wait and not warned:
-        raise NotClosed(english("Tick that you have read that a duplicate may follow."))
+        raise NotClosed(english("Tick that you have read that a duplicate may follow."), "warned")
     if not wait and needs_another(by, action) and not alone:
         raise NotClosed(
-            english("This is production, and you asked for it: let another person look, or say that you are alone.")
+            english("This is production, and you asked for it: let another person look, or say that you are alone."),
+            "alone",
         )
     if len(why) < (shortest := SHORTEST_ALONE if wait or needs_another(by, action) else SHORTEST):
         raise NotClosed(
             english(
                 "Write what you saw, in %(shortest)s characters at least: the next one has only this.",
                 shortest=shortest,
-            )
+            ),
+            "why",
         )
     said = _SAID[Verdict(verdict)] % {"who": by.get_username(), "why": why}
     broke = f"Broke the glass: closed {_span(wait)} before what was sent cannot arrive any more. " if wait else ""

@@ -38,14 +38,16 @@ def make(
     if sorted(order) != list(range(len(plan.going))) or not order:
         raise NotDone(english("Nothing can go, so there is nothing to confirm."))
     if missing := sorted(plan.nods - frozenset(nods)):
-        raise NotDone(english("Acknowledge what stands against it: %(missing)s.", missing=", ".join(missing)))
+        raise NotDone(
+            english("Acknowledge what stands against it: %(missing)s.", missing=", ".join(missing)), "acknowledge"
+        )
     if not batches.FEWEST <= per_minute <= batches.MOST:
         fewest, most = batches.FEWEST, batches.MOST
-        raise NotDone(english("The rate is %(fewest)s to %(most)s a minute.", fewest=fewest, most=most))
+        raise NotDone(english("The rate is %(fewest)s to %(most)s a minute.", fewest=fewest, most=most), "per_minute")
     if plan.asks and len(why) < SHORTEST:
-        raise NotDone(NO_WHY)
+        raise NotDone(NO_WHY, "why")
     if plan.asks and not together.in_time(len(order), per_minute):
-        raise NotDone(TOO_SLOW)
+        raise NotDone(TOO_SLOW, "per_minute")
     in_order = [plan.going[place] for place in order] + [line for line in plan.lines if line.left_out]
     with writing(durable=True):
         if made := Batch.objects.filter(user=user, key=plan.key).first():

@@ -15,13 +15,14 @@ from drdash.failover.models import Action, Approval, Consent
 from drdash.failover.sighting import UNSAID, WAS, Sighting
 from drdash.tenants import access
 from drdash.tenants.roles import Role
+from drdash.wrong import Wrong
 
 LIVES = {Consent.ASKED: timedelta(minutes=30), Consent.GIVEN: timedelta(minutes=15)}
 # Two machines' clocks may differ by so much.
 SLACK = timedelta(minutes=1)
 
 
-class NotApproved(Exception):
+class NotApproved(Wrong):
     """What was wanted of the approval was not done; the message says why, and what to do."""
 
 

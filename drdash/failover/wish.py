@@ -10,6 +10,7 @@ from drdash.english import english
 from drdash.failover.guard import PRODUCTION, Kind
 from drdash.failover.sighting import Sighting
 from drdash.tenants.models import Tenant
+from drdash.wrong import Wrong
 
 LONGEST_ID = 100
 SHORTEST_GLASS = 20
@@ -17,7 +18,7 @@ _KEY = re.compile(r"[!-~]{1,100}")
 _RECOVERY_POINT_ID = re.compile(r"[a-zA-Z0-9@-]{1,200}")
 
 
-class Invalid(Exception):
+class Invalid(Wrong):
     """The wish itself is wrong; nothing was recorded or sent. The message says what to do."""
 
 
@@ -72,7 +73,8 @@ def check(wish: Wish, server: Server) -> None:
             english(
                 "Write why the glass is broken, in %(shortest_glass)s characters at least.",
                 shortest_glass=SHORTEST_GLASS,
-            )
+            ),
+            "why",
         )
     point = wish.recovery_point
     if point is None:

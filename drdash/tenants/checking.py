@@ -14,6 +14,7 @@ from drdash.cloud.errors import CloudError, Forbidden, NotFound
 from drdash.cloud.oauth import Memory, Token
 from drdash.cloud.partner import Customer, Customers
 from drdash.english import english
+from drdash.wrong import Wrong
 
 CHECK_SECONDS = 30.0
 # For all of a partner's customers together; so many of them at once.
@@ -22,7 +23,7 @@ AT_ONCE = 8
 _LONGEST = 200
 
 
-class Refusal(Exception):
+class Refusal(Wrong):
     """It was not done and nothing was stored; the message says what is wrong and what to do."""
 
 

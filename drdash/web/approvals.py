@@ -96,7 +96,7 @@ def ask(request: HttpRequest, uuid: str, kind: str) -> HttpResponse:
     try:
         before = _before(request, user.pk, wanted, found)
         if not form.is_valid():
-            raise NotApproved(form.problems())
+            raise NotApproved(form.problems(), *form.errors)
         seen = actions.preview(user=user, tenant=tenant, server=found.server, kind=wanted)
         if drifts(before, seen.sighting):
             raise NotApproved(english("Nobody was asked yet: something changed since you looked."))
@@ -112,7 +112,8 @@ def ask(request: HttpRequest, uuid: str, kind: str) -> HttpResponse:
             now=timezone.now(),
         )
     except (Expired, NotApproved) as problem:
-        tried = Tried(said(str(problem)), 409, Typed.of(request.POST), before)
+        fields = problem.fields if isinstance(problem, NotApproved) else ()
+        tried = Tried(said(str(problem)), 409, Typed.of(request.POST), before, fields=fields)
         return dialogs.show(request, frame, found, wanted, tried)
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204, headers={"HX-Redirect": approval_url(asked)})
@@ -141,7 +142,9 @@ def answer(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
     try:
         _DEEDS[deed](request, frame, found, told)
     except NotApproved as problem:
-        return _one(request, frame, _found(frame, pk), problem=said(str(problem)), said=told, deed=deed)
+        words = said(str(problem))
+        wrong = {f"{deed}-{field}": words for field in problem.fields}
+        return _one(request, frame, _found(frame, pk), problem=words, wrong=wrong, said=told, deed=deed)
     return redirect(approval_url(found))
 
 
@@ -149,9 +152,13 @@ def _give(request: HttpRequest, frame: Frame, found: Approval, told: str) -> Non
     _admins_only(frame, found)
     password = request.POST.get("password", "")
     if password and not proving.prove(request, password):
-        raise NotApproved(english("That password is wrong, or a wrong one came too often. Nothing is approved."))
+        raise NotApproved(
+            english("That password is wrong, or a wrong one came too often. Nothing is approved."), "password"
+        )
     if not proving.proven(request):
-        raise NotApproved(english("Type your password: your sign-in is older than 5 minutes. Nothing is approved."))
+        raise NotApproved(
+            english("Type your password: your sign-in is older than 5 minutes. Nothing is approved."), "password"
+        )
     seen = _preview(request, frame, found)
     if seen is None:
         raise NotApproved(english("The server is not among those that were last seen. Nothing is approved."))
@@ -175,7 +182,7 @@ def _withdraw(request: HttpRequest, frame: Frame, found: Approval, told: str) ->
 _DEEDS = {"give": _give, "decline": _decline, "withdraw": _withdraw}
 
 
-def _one(request: HttpRequest, frame: Frame, found: Approval, **tried: str) -> HttpResponse:
+def _one(request: HttpRequest, frame: Frame, found: Approval, **tried: Any) -> HttpResponse:
     context: dict[str, Any] = {**_state(request, found), **tried}
     admin = frame.role(found.tenant_id).runs_production
     context["declines"] = admin and not context["mine"] and context["card"].open

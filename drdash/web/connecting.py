@@ -59,6 +59,7 @@ def ask(request: HttpRequest, goal: str, pk: int = 0) -> HttpResponse:
         return _form(request, task, way, task.form(way=way, initial=request.session.pop(_TYPED, None)))
     form = task.form(request.POST, way=way)
     if not form.is_valid():
+        form.fields[next(iter(form.errors))].widget.attrs["autofocus"] = True
         return _form(request, task, way, form, status=422)
     given = {"cloud": task.cloud, **form.given()}
     try:

@@ -25,6 +25,8 @@ from drdash.web.wording import verb
 
 # What a fresh dialog puts right: it shows what is new, and asks again.
 AGAIN = frozenset({"Changed", "NotAcknowledged", "NotConfirmed", "SignInAgain"})
+# Of which field each of these is, in their order.
+FIELDS = {"NotAcknowledged": "acknowledge", "NotConfirmed": "confirm", "SignInAgain": "password"}
 KEPT = ("backup_id", "archive_id", "vault_id", "confirm", "original", "why")
 
 
@@ -49,7 +51,7 @@ class Typed(msgspec.Struct, frozen=True):
 
 class Tried(msgspec.Struct, frozen=True):
     """A try that went no further, why, and what it held. ``before``: what was seen when it was decided; ``refused``:
-    its record, if it has one.
+    its record, if it has one; ``fields``: those of which the problem is.
     """
 
     problem: str = ""
@@ -57,6 +59,15 @@ class Tried(msgspec.Struct, frozen=True):
     typed: Typed = Typed()
     before: Sighting | None = None
     refused: Action | None = None
+    fields: tuple[str, ...] = ()
+
+    @property
+    def wrong(self) -> dict[str, str]:
+        """What is wrong with which field, in the reader's words."""
+        if self.refused is None:
+            return dict.fromkeys(self.fields, self.problem)
+        told = {reason.get("code"): str(reason.get("message", "")) for reason in self.refused.reasons}
+        return {field: said(told[code]) for code, field in FIELDS.items() if code in told}
 
 
 def topics(tenant: int, key: str) -> tuple[str, ...]:
@@ -131,6 +142,7 @@ def context(seen: Preview, kind: Kind, tenant: Tenant, tried: Tried, *, proven: 
         "typed": typed.texts,
         "ticked": still(typed.ticked, tried.before, seen.sighting) if tried.before else (),
         "problem": tried.problem or (said(refusal(tried.refused, changed)) if tried.refused else ""),
+        "wrong": tried.wrong,
         "drifts": changed,
         "refused": tried.refused,
     }

@@ -75,7 +75,7 @@ def _send(request: HttpRequest, frame: Frame, found: Found, kind: Kind) -> HttpR
     try:
         seen = sighting.unseal(request.POST.get("token", ""), user=user.pk, kind=kind, server=found.server.key)
         if not form.is_valid():
-            raise Invalid(form.problems())
+            raise Invalid(form.problems(), *form.errors)
         wish = form.wish(seen, unproven=_unproven(request, form))
         action, _ = actions.request(user=user, tenant=tenant, server=found.server, wish=wish)
     except Expired as problem:
@@ -83,7 +83,8 @@ def _send(request: HttpRequest, frame: Frame, found: Found, kind: Kind) -> HttpR
     except KeyReused as problem:
         return show(request, frame, found, kind, Tried(said(str(problem)), 409, typed, seen))
     except Invalid as problem:
-        return show(request, frame, found, kind, Tried(said(str(problem)), 422, typed, seen))
+        tried = Tried(said(str(problem)), 422, typed, seen, fields=problem.fields)
+        return show(request, frame, found, kind, tried)
     except TooMany as problem:
         status = 429 if isinstance(problem, TooOften) else 503
         return show(request, frame, found, kind, Tried(said(str(problem)), status, typed, seen))
@@ -97,9 +98,9 @@ def _unproven(request: HttpRequest, form: WishForm) -> str:
     """Why whoever asks is not known to be there in person; empty when they are. A password that is given is checked."""
     password = form.cleaned_data["password"]
     if password and not proving.prove(request, password):
-        raise Invalid(WRONG_PASSWORD)
+        raise Invalid(WRONG_PASSWORD, "password")
     if form.cleaned_data["breaks"] and not password:
-        raise Invalid(NO_PASSWORD)
+        raise Invalid(NO_PASSWORD, "password")
     return "" if proving.proven(request) else "SignInAgain"
 
 

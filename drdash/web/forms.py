@@ -66,10 +66,10 @@ class PointForm(forms.Form):
         if point == BY_IDS:
             typed = {name: cleaned.get(name, "") for name in IDS}
             cleaned["recovery_point"] = RecoveryPoint(**typed)
-            if not all(typed.values()):
-                self.add_error("point", gettext("A recovery point needs all three ids: backup, archive and vault."))
-            elif not all(map(ID.fullmatch, typed.values())):
-                self.add_error("point", gettext("The ids of a recovery point have letters, digits, - and @ only."))
+            if missing := [name for name in IDS if not typed[name]]:
+                self.add_error(missing[0], gettext("A recovery point needs all three ids: backup, archive and vault."))
+            elif strange := [name for name in IDS if not ID.fullmatch(typed[name])]:
+                self.add_error(strange[0], gettext("The ids of a recovery point have letters, digits, - and @ only."))
         elif point != LATEST:
             cleaned["recovery_point"] = recovery_point(point)
             if cleaned["recovery_point"] is None:

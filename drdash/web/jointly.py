@@ -56,16 +56,23 @@ def approval(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             _give(request, frame, batch, theirs, said)
     except (NotApproved, TooMany) as problem:
-        return _page(request, frame, batch, theirs, problem=str(problem), said=said)
+        deed = "decline" if request.POST.get("deed") == "decline" else "give"
+        fields = [f"{deed}-{field}" for field in problem.fields] if isinstance(problem, NotApproved) else []
+        tried = {"said": said, "deed": deed, "wrong": dict.fromkeys(fields, in_their_words(str(problem)))}
+        return _page(request, frame, batch, theirs, problem=str(problem), tried=tried)
     return redirect(batch_url(batch))
 
 
 def _give(request: HttpRequest, frame: Frame, batch: Batch, theirs: Sequence[Approval], said: str) -> None:
     password = request.POST.get("password", "")
     if password and not proving.prove(request, password):
-        raise NotApproved(english("That password is wrong, or a wrong one came too often. Nothing is approved."))
+        raise NotApproved(
+            english("That password is wrong, or a wrong one came too often. Nothing is approved."), "password"
+        )
     if not proving.proven(request):
-        raise NotApproved(english("Type your password: your sign-in is older than 5 minutes. Nothing is approved."))
+        raise NotApproved(
+            english("Type your password: your sign-in is older than 5 minutes. Nothing is approved."), "password"
+        )
     found, now = _looked(request, frame, batch, theirs), timezone.now()
     together.give(theirs, by=user_of(request), said=said, found=found, now=now)
     words = gettext("You approved %(count)s. %(name)s can go on now.")
@@ -73,7 +80,13 @@ def _give(request: HttpRequest, frame: Frame, batch: Batch, theirs: Sequence[App
 
 
 def _page(
-    request: HttpRequest, frame: Frame, batch: Batch, theirs: Sequence[Approval], *, problem: str = "", said: str = ""
+    request: HttpRequest,
+    frame: Frame,
+    batch: Batch,
+    theirs: Sequence[Approval],
+    *,
+    problem: str = "",
+    tried: dict[str, Any] | None = None,
 ) -> HttpResponse:
     found: dict[str, Line] = {}
     try:
@@ -93,8 +106,8 @@ def _page(
         "until": min((one.expires_at for one in theirs), default=None),
         "goes": bool(rows) and not any(row["against"] for row in rows),
         "problem": in_their_words(problem),
-        "said": said,
         "proven": proving.proven(request),
+        **(tried or {}),
     }
     return page(request, "batches/approval.html", context, frame=frame, status=409 if problem else 200)
 

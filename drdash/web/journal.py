@@ -1,5 +1,6 @@
 """The pages of what was done: actions, and one action with its end."""
 
+from collections.abc import Sequence
 from math import ceil
 from typing import Any
 from urllib.parse import urlencode
@@ -70,7 +71,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
     tried |= {name: "1" for name in ("alone", "glass", "warned") if name in request.POST}
     try:
         if "glass" in tried and not proving.prove(request, request.POST.get("password", "")):
-            raise closing.NotClosed(WRONG_PASSWORD)
+            raise closing.NotClosed(WRONG_PASSWORD, "password")
         closing.close(
             found,
             by=user,
@@ -84,9 +85,16 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
     except closing.NotYours as problem:
         return _one(request, frame, found, problem=said(str(problem)), tried=tried, status=403)
     except closing.NotClosed as problem:
-        if request.headers.get("HX-Request") == "true":  # what was typed is still there
-            return unkept(render(request, "actions/_problem.html", {"problem": said(str(problem))}, status=422))
-        return _one(request, frame, found, problem=said(str(problem)), tried=tried, status=409)
+        words, wrong = said(str(problem)), problem.fields
+        if request.headers.get("HX-Request") != "true":
+            return _one(request, frame, found, problem=words, tried=tried, wrong=wrong, status=409)
+        if not wrong:  # what was typed is still there
+            return unkept(render(request, "actions/_problem.html", {"problem": words}, status=422))
+        form = "#close-glass" if "glass" in tried else "#close-now"
+        answer = _one(request, frame, found, problem=words, tried=tried, wrong=wrong, status=422)
+        for name, value in (("Retarget", form), ("Reselect", "#close-glass, #close-now"), ("Reswap", "outerHTML")):
+            answer.headers[f"HX-{name}"] = value
+        return answer
     return onward(request, action_url(found))
 
 
@@ -97,10 +105,11 @@ def _one(
     *,
     problem: str = "",
     tried: dict[str, str] | None = None,
+    wrong: Sequence[str] = (),
     status: int = 200,
 ) -> HttpResponse:
     context: dict[str, Any] = {"card": action_card(found), "panel": rows.action_panel(found), "action": found}
-    context |= {"problem": problem, "tried": tried or {}}
+    context |= {"problem": problem, "tried": tried or {}, "wrong": dict.fromkeys(wrong, problem)}
     if found.state == State.UNKNOWN:
         user, known, now = user_of(request), finding.one(frame.estates, found.server_uuid), timezone.now()
         left = closing.left(found, now)

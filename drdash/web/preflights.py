@@ -79,11 +79,12 @@ class PointForm(forms.Form):
             given["before"] = None
         elif given.get("before") is None:
             self.add_error(
-                None, gettext("Say before which time the recovery points are to be, such as 2026-03-01 12:00 (UTC).")
+                "before",
+                gettext("Say before which time the recovery points are to be, such as 2026-03-01 12:00 (UTC)."),
             )
         elif given["before"] > timezone.now():
             self.add_error(
-                None, gettext("That time is yet to come: the recovery points before it are not all there yet.")
+                "before", gettext("That time is yet to come: the recovery points before it are not all there yet.")
             )
         return given
 
@@ -150,7 +151,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
             "before": plan.before and f"{plan.before:%Y-%m-%dT%H:%M:%S}",
         }
         chosen = [one for line in plan.lines if (one := finding.one(frame.estates, line.server))]
-        return _page(request, frame, name, chosen, PointForm(point), problem=said(str(problem)), typed=request.POST)
+        return _page(request, frame, name, chosen, PointForm(point), problem=problem, typed=request.POST)
     return redirect("batch", made.pk)
 
 
@@ -160,16 +161,16 @@ def _make(request: HttpRequest, plan: Plan) -> Batch:
     if made := Batch.objects.filter(user=user, key=plan.key).first():
         return made  # a second click on the same page
     places = [
-        _whole(typed.get(f"place-{line.server}", ""), english("Every server needs a place, as a number."))
+        _whole(typed, f"place-{line.server}", english("Every server needs a place, as a number."))
         for line in plan.going
     ]
     if plan.production and typed.get("count", "").strip() != str(count):
         raise NotDone(
-            english("Type how many servers these are, %(count)s, to confirm: this is production.", count=count)
+            english("Type how many servers these are, %(count)s, to confirm: this is production.", count=count), "count"
         )
-    rate = _whole(typed.get("per_minute", ""), english("How many a minute is a whole number."))
+    rate = _whole(typed, "per_minute", english("How many a minute is a whole number."))
     if (plan.production or not proving.proven(request)) and not proving.prove(request, typed.get("password", "")):
-        raise NotDone(english("The password is not right, so nothing was sent."))
+        raise NotDone(english("The password is not right, so nothing was sent."), "password")
     order = sorted(range(count), key=lambda index: (places[index], index))
     nods, why = typed.getlist("acknowledge"), typed.get("why", "").replace("\0", "")[:2000]
     made = confirming.make(user=user, plan=plan, order=order, nods=nods, per_minute=rate, now=now, why=why)
@@ -185,23 +186,26 @@ def _page(
     chosen: Sequence[Found],
     points: PointForm,
     *,
-    problem: str = "",
+    problem: NotDone | None = None,
     typed: QueryDict | None = None,
 ) -> HttpResponse:
     do, found = DO[name], None
     if do.starts and not points.is_valid():
-        problem = " ".join(str(one) for errors in points.errors.values() for one in errors)
+        words = " ".join(str(one) for errors in points.errors.values() for one in errors)
+        problem = NotDone(words, *points.errors)
     else:
         try:
             found = _flown(request, frame, do, chosen, points.cleaned_data["before"] if do.starts else None)
         except TooMany as busy:
-            problem = said(str(busy))
+            problem = NotDone(str(busy))
+    words = said(str(problem)) if problem else ""
     context = {
         "name": name,
         "do": do,
         "deed": do.words,
         "within": deed(do.words),
-        "problem": problem,
+        "problem": words,
+        "wrong": dict.fromkeys(problem.fields, words) if problem else {},
         "typed": typed,
         "ticked": typed.getlist("acknowledge") if typed else [],
         "points": points.data,
@@ -220,7 +224,7 @@ def _flown(request: HttpRequest, frame: Frame, do: Do, chosen: Sequence[Found], 
 def _shown(request: HttpRequest, found: Preflight, typed: QueryDict | None) -> dict[str, Any]:
     lines = {lot: [_line(line) for line in found.lot(lot)] for lot in LOTS}
     for place, line in enumerate(lines[Lot.GO], 1):
-        line["place"] = (typed.get(f"place-{line['key']}") if typed else "") or place
+        line["place"] = (typed.get(line["field"]) if typed else "") or place
     return {
         "at": found.at,
         "before": found.before,
@@ -241,7 +245,7 @@ def _shown(request: HttpRequest, found: Preflight, typed: QueryDict | None) -> d
 
 def _line(line: Line) -> dict[str, Any]:
     return {
-        "key": line.server.key,
+        "field": f"place-{line.server.key}",
         "name": cards.name_of(line.server),
         "url": server_url(line.server.uuid),
         "tenant": line.tenant.name,
@@ -261,8 +265,8 @@ def _asked(frame: Frame, name: str) -> str:
     return name
 
 
-def _whole(text: str, problem: str) -> int:
-    text = text.strip()
+def _whole(typed: QueryDict, field: str, problem: str) -> int:
+    text = typed.get(field, "").strip()
     if not (text.isascii() and text.isdigit() and len(text) < 7):
-        raise NotDone(problem)
+        raise NotDone(problem, field)
     return int(text)

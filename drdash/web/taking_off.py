@@ -31,12 +31,13 @@ def take_off(request: HttpRequest, pk: int) -> HttpResponse:
     one = one_kept(request, frame.reach, pk)
     if one.removed_at:
         return redirect("tenant", pk)
-    typed, problem = request.POST.get("confirm", ""), ""
+    typed, problem, wrong = request.POST.get("confirm", ""), "", {}
     if request.method == "POST":
         try:
             return _taken_off(request, one, typed)
         except Refusal as refusal:
             problem = said(f"{refusal} {NOT_TAKEN_OFF}")
+            wrong = dict.fromkeys(refusal.fields, problem)
     used = {one.credential, *([one.acting] if one.acting else [])}
     shared = {credential for credential in used if keeping.others_with(credential, one)}
     estate = replica().estates([pk])[pk]
@@ -44,6 +45,7 @@ def take_off(request: HttpRequest, pk: int) -> HttpResponse:
         "tenant": one,
         "typed": typed,
         "problem": problem,
+        "wrong": wrong,
         "people": one.memberships.count(),
         "shared": sorted(credential.name for credential in shared),
         "last_of": sorted(credential.name for credential in used - shared),
@@ -58,7 +60,7 @@ def _taken_off(request: HttpRequest, one: Tenant, typed: str) -> HttpResponse:
         return STILL_OPEN if Action.objects.filter(tenant=one, state__in=OPEN).exists() else ""
 
     if typed.strip() != one.name.strip():
-        raise Refusal(english("That is not the tenant's name."))
+        raise Refusal(english("That is not the tenant's name."), "confirm")
     keeping.take_off(one, by=user_of(request), held=held)
     words = gettext("%(name)s is taken off. What was done with it is kept below.")
     messages.success(request, words % {"name": one.name})

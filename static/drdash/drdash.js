@@ -235,8 +235,8 @@ function pop() {
 on("htmx:afterSwap", ({ target }) => {
 	if (target !== inner || !target.childElementCount) return;
 	pop();
-	dialog.querySelector("[autofocus]")?.focus({ preventScroll: true });
 	dialog.scrollTop = 0;
+	dialog.querySelector("[autofocus]")?.focus();
 });
 on("htmx:sendError htmx:responseError htmx:timeout", ({ detail: { target, requestConfig: { headers, verb }, xhr } }) => {
 	if (headers["X-Refresh"]) setTimeout(refresh, 5000, true);

@@ -73,12 +73,16 @@ def test_production_wants_the_servers_name_typed(person: SignIn, house: House) -
     key = str(start.get_attribute("id")).removeprefix("row-start_failover_prod-")
     expect(operator.open(f"/servers/{key}/").locator("#panel")).not_to_contain_text("Start production")
 
-    start.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_be_visible()
-    expect(dialog.get_by_role("link", name="Cancel")).to_be_focused()
-    expect(dialog.get_by_role("link", name="Cancel")).to_be_in_viewport()
-    expect(dialog.get_by_role("heading")).to_be_in_viewport()
+    usual = page.viewport_size or {"width": 0, "height": 0}
+    for size in ({"width": 320, "height": 256}, usual):  # 320 x 256 is what 400 % zoom leaves of 1280 x 1024
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        start.click()
+        expect(dialog.get_by_role("link", name="Cancel")).to_be_focused()
+        expect(dialog.get_by_role("link", name="Cancel")).to_be_in_viewport(ratio=1)
+        expect(dialog.get_by_role("heading")).to_be_in_viewport(ratio=1)
+        if size != usual:
+            page.keyboard.press("Escape")
     confirm, go = dialog.locator("[name=confirm]"), dialog.locator("button.go")
     go.click()
     expect(dialog.locator("[name=confirm]:invalid")).to_have_count(1)
@@ -86,6 +90,10 @@ def test_production_wants_the_servers_name_typed(person: SignIn, house: House) -
     confirm.fill("another-name")
     go.click()
     expect(dialog.get_by_role("alert")).to_be_visible()
+    expect(confirm).to_be_focused()
+    expect(confirm).to_be_in_viewport()
+    expect(confirm).to_have_attribute("aria-invalid", "true")
+    expect(confirm).to_have_accessible_description(re.compile("^Type the server's name"))
     assert house.posts(key) == []
     assert admin.stayed()
 

@@ -158,8 +158,12 @@ def test_the_glass_stays_whole_without_each_of_its_parts(
 def test_with_a_script_what_is_wrong_is_put_beside_what_was_typed(lost: Action, alice: User) -> None:
     client, ask = of(alice), {"HX-Request": "true"}
     answer = client.post(f"/actions/{lost.pk}/close/", {**BREAKS, "password": "wrong"}, headers=ask)
-    assert (answer.status_code, "<form" in answer.content.decode()) == (422, False)
-    assert "That password is wrong" in answer.content.decode()
+    form = answer.content.decode().partition('id="close-glass"')[2].partition("</form>")[0]
+    assert (answer.status_code, answer.headers["HX-Retarget"]) == (422, "#close-glass")
+    assert 'required aria-invalid="true" aria-describedby="wrong-password" autofocus>' in form
+    assert "That password is wrong" in form.partition('id="wrong-password"')[2]
+    assert BREAKS["why"] in form
+    assert "hx-preserve" not in form, "else the form that was sent stays instead"
     done = client.post(f"/actions/{lost.pk}/close/", BREAKS, headers=ask)
     assert done.headers["HX-Redirect"] == f"/actions/{lost.pk}/"
 

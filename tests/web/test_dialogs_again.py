@@ -74,7 +74,7 @@ def test_what_was_acknowledged_stays_but_for_what_changed(bob: User, server: Ser
     _, html, _ = dialog.send(acknowledge=ticks)
     assert "VPNS2SConnectionFailure: was <b>warning</b>, is <b>not there</b>" in html
     assert 'value="VPNGatewayUnreachable" required checked' in html
-    assert 'value="CloudConnectionUnstable" required>' in html
+    assert 'value="CloudConnectionUnstable" required aria-invalid="true">' in html
 
 
 def test_a_server_that_began_a_failover_meanwhile_shows_its_status_then_and_now(
@@ -94,6 +94,7 @@ def test_a_nod_that_is_missing_is_asked_for_in_the_same_dialog(bob: User, server
     status, html, _ = dialog.go_on()
     assert (status, posts(simulator)) == (409, [])
     assert "Acknowledge what stands against it: VPNGatewayUnreachable." in html
+    assert '<fieldset tabindex="-1" aria-describedby="wrong-acknowledge" autofocus>' in html
     assert dialog.send(acknowledge="VPNGatewayUnreachable")[0] == 200
 
 

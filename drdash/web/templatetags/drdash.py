@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django import template
+from django.template import Context
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -20,6 +21,12 @@ from drdash.web.wording import STATE, Look, look_of, rel_words
 
 register = template.Library()
 
+# What a field that is wrong says of itself; a group says it at its fieldset, boxes each.
+_INVALID = {
+    "": 'aria-invalid="true"',
+    "radios": 'role="radiogroup" tabindex="-1" aria-invalid="true"',
+    "boxes": 'tabindex="-1"',
+}
 _OF_TONE = {"bad": "bad", "warn": "warn", "good": "good", "prod": "production", "news": "recovery"}
 
 
@@ -76,6 +83,25 @@ def bar(content: str, tone: str, icon_name: str = "", role: str | None = None) -
         icon(icon_name or _OF_TONE.get(tone, "note")),
         content,
     )
+
+
+@register.simple_tag(takes_context=True)
+def invalid(context: Context, field: str, of: str = "") -> SafeString | str:
+    """That a field is wrong, by the words of ``wrong_with``, if the page's ``wrong`` names it; the first has the focus.
+    ``of``: the fieldset of ``radios`` or ``boxes``.
+    """
+    wrong = context.get("wrong") or {}
+    if field not in wrong:
+        return ""
+    focus = " autofocus" if field == next(iter(wrong)) else ""
+    return format_html(f' {_INVALID[of]} aria-describedby="wrong-{{}}"{focus}', field)
+
+
+@register.simple_tag(takes_context=True)
+def wrong_with(context: Context, field: str) -> SafeString | str:
+    """What is wrong with a field, beside it."""
+    words = (context.get("wrong") or {}).get(field)
+    return format_html('<p class="wrong" id="wrong-{}">{}</p>', field, words) if words else ""
 
 
 @register.simple_block_tag
