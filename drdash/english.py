@@ -1,7 +1,7 @@
 """Sentences that are stored, logged, raised or told to programs: in English, and marked for ``makemessages``.
 
 They are plain text, and outlive what made them; a page knows them again, and says them in its reader's language
-(``web/said.py``). Words that only pages show are phrases (``phrases.py``).
+(``web/said.py``). Words that only pages show are phrases (``web/phrases.py``).
 """
 
 

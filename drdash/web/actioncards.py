@@ -9,8 +9,8 @@ from django.urls import reverse
 from drdash.failover.guard import Kind
 from drdash.failover.models import LIVE, Action, Approval, Item, State
 from drdash.failover.reasons import Mark, Remedy
-from drdash.phrases import phrase
 from drdash.web.buttons import ShownReason, server_url
+from drdash.web.phrases import phrase
 from drdash.web.said import stored
 from drdash.web.steps import SUPERSEDED, Step, recovery_point, state_of, steps
 from drdash.web.wording import REMEDY, STATE_MEANS, Look, action_name

@@ -13,8 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
-from drdash.phrases import Phrase
 from drdash.web.api_shapes import Problem
+from drdash.web.phrases import Phrase
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 

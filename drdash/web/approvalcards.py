@@ -13,11 +13,11 @@ from drdash.failover.guard import Kind
 from drdash.failover.models import Approval, Consent
 from drdash.failover.reasons import Mark
 from drdash.failover.sighting import Sighting
-from drdash.phrases import phrase
 from drdash.web.actioncards import action_url, deed
 from drdash.web.buttons import dialog_url, server_url, shown_reason
 from drdash.web.drifts import Drift, drifts
 from drdash.web.forms import LATEST
+from drdash.web.phrases import phrase
 from drdash.web.said import stored
 from drdash.web.steps import recovery_point
 from drdash.web.wording import (

@@ -22,7 +22,6 @@ from drdash.failover.guard import Kind
 from drdash.failover.models import Approval, Consent
 from drdash.failover.reasons import Mark
 from drdash.failover.sighting import Expired, Sighting
-from drdash.phrases import phrase
 from drdash.web import dialogs, finding, proving
 from drdash.web.approvalcards import ApprovalCard, approval_card, approval_url, asked_of, lines
 from drdash.web.buttons import shown_reason
@@ -32,6 +31,7 @@ from drdash.web.finding import Found
 from drdash.web.forms import AskForm
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, user_of, wants_part
 from drdash.web.journal import paged
+from drdash.web.phrases import phrase
 from drdash.web.said import said
 
 LONGEST = 2000

@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.utils.formats import localize
 from django.utils.translation import gettext, ngettext
 
-from drdash import phrases
+from drdash.web import phrases
 
 
 class Django:

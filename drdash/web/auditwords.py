@@ -1,7 +1,7 @@
 """What the audit's verbs say, in the operators' words. A verb that is not here is shown as it was written."""
 
 from drdash.failover.models import Action
-from drdash.phrases import phrase
+from drdash.web.phrases import phrase
 from drdash.web.wording import KIND, action_name
 
 OF_ACTION: dict[str, str] = {

@@ -12,10 +12,10 @@ from django.urls import reverse
 from drdash.failover import batches
 from drdash.failover.batches import Stage
 from drdash.failover.models import Action, Batch, Item, State
-from drdash.phrases import Phrase, phrase
 from drdash.tenants.access import Reach
 from drdash.web.actioncards import action_url
 from drdash.web.buttons import server_url
+from drdash.web.phrases import Phrase, phrase
 from drdash.web.said import stored
 from drdash.web.steps import SUPERSEDED, recovery_point, state_of
 from drdash.web.wording import Look, action_name

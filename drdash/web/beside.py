@@ -11,9 +11,9 @@ from drdash.cloud.errors import CloudError, Forbidden, NotFound, TooManyRequests
 from drdash.cloud.neighbours.screenshots import LARGEST
 from drdash.cloud.transport import Reply
 from drdash.estate.clients import reader
-from drdash.phrases import Phrase, phrase
 from drdash.tenants.models import Tenant
 from drdash.tenants.secrets import Unopenable
+from drdash.web.phrases import Phrase, phrase
 from drdash.web.said import stored
 
 SECONDS = 5.0

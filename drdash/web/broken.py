@@ -12,8 +12,8 @@ from django.template.loader import render_to_string
 from django.views import defaults
 
 from drdash.failover.actions import Unwritable
-from drdash.phrases import Phrase, phrase
 from drdash.web.api_shapes import Problem
+from drdash.web.phrases import Phrase, phrase
 from drdash.web.said import stored
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from drdash.cloud.records import Server, Site
 from drdash.cloud.words import ServerStatus, ServerType
 from drdash.failover.guard import PRODUCTION, Kind, OwnState, Sight, Verdict, judge
 from drdash.failover.reasons import POINTLESS, Mark, Reason
-from drdash.phrases import joined, phrase
 from drdash.tenants.roles import Posture, Role
+from drdash.web.phrases import joined, phrase
 from drdash.web.said import stored
 from drdash.web.wording import KIND, REMEDY, Look, verb
 

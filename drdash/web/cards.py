@@ -9,9 +9,9 @@ from drdash.cloud.records import AutomatedTest, Issue, Link, Server, Site
 from drdash.cloud.words import Rel, ServerType, Severity
 from drdash.estate.snapshot import Estate, Seen
 from drdash.failover.reasons import remedy_of
-from drdash.phrases import phrase, phrases
 from drdash.web import wording
 from drdash.web.buttons import server_url, site_url
+from drdash.web.phrases import phrase, phrases
 from drdash.web.wording import Look, look_of
 
 NO_ISSUES = Look(phrase("No issues"), "good", "good")

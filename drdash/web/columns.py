@@ -10,10 +10,10 @@ from django.http import QueryDict
 from drdash.cloud.records import Issue
 from drdash.cloud.words import Severity
 from drdash.estate.snapshot import Estate
-from drdash.phrases import phrase
 from drdash.web import tested
 from drdash.web.cards import site_name
 from drdash.web.finding import Found, Wanted
+from drdash.web.phrases import phrase
 
 SERVER = "name"
 COLUMNS = {

@@ -11,7 +11,6 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods
 
 from drdash.english import english
-from drdash.phrases import phrase
 from drdash.tenants import partners
 from drdash.tenants.connect import Connected, Refusal
 from drdash.tenants.models import Credential, Customer
@@ -20,6 +19,7 @@ from drdash.web import tenants
 from drdash.web.credentials import credential_or_404
 from drdash.web.frame import frame_of, page, user_of
 from drdash.web.goals import found_words, onward
+from drdash.web.phrases import phrase
 from drdash.web.said import said
 from drdash.web.tenantcards import TenantCard
 from drdash.web.wording import Look

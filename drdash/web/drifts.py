@@ -6,7 +6,7 @@ import msgspec
 
 from drdash.cloud.words import Severity
 from drdash.failover.sighting import Sighting
-from drdash.phrases import joined, phrase
+from drdash.web.phrases import joined, phrase
 from drdash.web.wording import SERVER_STATUS, SEVERITY, look_of, rel_words
 
 SEVERITIES: dict[str, str] = {Severity.ERROR: phrase("error"), Severity.WARNING: phrase("warning")}

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from drdash.phrases import joined, phrase
 from drdash.web import wording
 from drdash.web.finding import FACETS, UNSAID, Wanted
+from drdash.web.phrases import joined, phrase
 from drdash.web.wording import Look, look_of
 
 LABELS = {

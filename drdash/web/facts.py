@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from drdash.phrases import phrase
+from drdash.web.phrases import phrase
 from drdash.web.wording import sentence
 
 SECRET = re.compile(r"password|secret|token|private_key|^authorization$", re.IGNORECASE)

@@ -11,10 +11,10 @@ from drdash.cloud.words import ServerStatus
 from drdash.estate.snapshot import Health
 from drdash.failover import origins
 from drdash.failover.models import Action, State
-from drdash.phrases import phrase
 from drdash.web import needs, overview, wording
 from drdash.web.needs import Need
 from drdash.web.overview import Runs, listed
+from drdash.web.phrases import phrase
 from drdash.web.tenantcards import STATES
 from drdash.web.watched import Watched
 from drdash.web.wording import Look

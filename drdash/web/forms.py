@@ -13,7 +13,7 @@ from drdash.failover.actions import Wish
 from drdash.failover.guard import Kind
 from drdash.failover.sighting import Sighting
 from drdash.failover.wish import SHORTEST_GLASS
-from drdash.phrases import phrase
+from drdash.web.phrases import phrase
 
 LATEST, BY_IDS = "latest", "ids"
 IDS = ("backup_id", "archive_id", "vault_id")

@@ -6,8 +6,8 @@ from datetime import datetime
 import msgspec
 
 from drdash.estate.snapshot import Estate
-from drdash.phrases import phrases
 from drdash.tenants.models import Tenant
+from drdash.web.phrases import phrases
 from drdash.web.said import stored
 from drdash.web.tenantcards import STATES, state_of
 from drdash.web.wording import Look

@@ -13,10 +13,10 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from drdash.cloud.account import Grant
 from drdash.cloud.oauth import Token
-from drdash.phrases import Phrase, joined, phrase, phrases
 from drdash.tenants import replacing as replacement
 from drdash.tenants.connect import Connected, connect
 from drdash.tenants.models import Credential, Tenant
+from drdash.web.phrases import Phrase, joined, phrase, phrases
 from drdash.web.said import said
 from drdash.web.wayforms import ConnectForm, CredentialForm
 from drdash.web.ways import ASSERTION, CLIENT, PARTNER, PASSWORD, SIGN_IN, WAYS, Way

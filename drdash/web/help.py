@@ -3,7 +3,7 @@
 import msgspec
 
 from drdash.failover.reasons import OWN_REASONS
-from drdash.phrases import phrase
+from drdash.web.phrases import phrase
 
 
 class Help(msgspec.Struct, frozen=True):

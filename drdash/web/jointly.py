@@ -20,12 +20,12 @@ from drdash.failover.consents import LIVES, settle
 from drdash.failover.guard import Kind
 from drdash.failover.models import Approval, Batch, Consent
 from drdash.failover.preflight import Line, preflight
-from drdash.phrases import phrase
 from drdash.web import approvalcards, finding, proving
 from drdash.web.approvalcards import approval_card
 from drdash.web.batchcards import batch_or_404, batch_url
 from drdash.web.buttons import shown_reason
 from drdash.web.frame import Frame, frame_of, page, user_of
+from drdash.web.phrases import phrase
 from drdash.web.said import said as in_their_words
 from drdash.web.wording import action_name
 

@@ -6,9 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from drdash.phrases import phrase
 from drdash.web import choices
 from drdash.web.frame import frame_of, page, unkept, wants_part
+from drdash.web.phrases import phrase
 
 COOKIE = "drdash_keys"
 OFF = "off"

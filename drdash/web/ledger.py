@@ -18,7 +18,6 @@ from django.views.decorators.http import require_GET, require_safe
 from drdash.audit.models import Entry
 from drdash.audit.record import write, writing
 from drdash.failover.models import Action
-from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
 from drdash.web import sheets
 from drdash.web.actioncards import action_url
@@ -26,6 +25,7 @@ from drdash.web.auditwords import words_of
 from drdash.web.buttons import server_url
 from drdash.web.frame import Frame, digest, frame_of, page, part, user_of, wants_part
 from drdash.web.journal import paged
+from drdash.web.phrases import phrase
 
 COLUMNS = ("number", "at", "tenant", "username", "verb", "action", "server_uuid", "detail", "previous", "hash")
 TYPES = {"csv": sheets.TYPE, "jsonl": "application/jsonl"}

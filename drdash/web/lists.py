@@ -15,11 +15,11 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_safe
 
 from drdash.clock import boot_seconds
-from drdash.phrases import phrase
 from drdash.web import columns, facets, finding, preflights, saved, sheets, shown
 from drdash.web.columns import asked
 from drdash.web.finding import SIZES, Found, Wanted
 from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, wants_part
+from drdash.web.phrases import phrase
 from drdash.web.shown import Key, Shown, Steps
 
 

@@ -12,7 +12,6 @@ from drdash.cloud.words import Readiness, ServerStatus
 from drdash.estate.changes import What
 from drdash.estate.snapshot import Health, Seen
 from drdash.failover.models import Action, Approval, Batch, State
-from drdash.phrases import phrase, phrases
 from drdash.tenants.models import Tenant
 from drdash.web import cards, tested, wording
 from drdash.web.actioncards import action_url
@@ -23,6 +22,7 @@ from drdash.web.buttons import server_url, site_url
 from drdash.web.finding import Found
 from drdash.web.help import help_of
 from drdash.web.overview import CHANGED, Line, listed
+from drdash.web.phrases import phrase, phrases
 from drdash.web.said import stored
 from drdash.web.tenantcards import STATES
 from drdash.web.wording import Look, action_name, look_of

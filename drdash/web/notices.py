@@ -13,7 +13,6 @@ from django.urls import reverse
 from drdash.estate.snapshot import Estate
 from drdash.failover import approvals, origins
 from drdash.failover.models import LIVE, Action, Approval, Batch, State
-from drdash.phrases import phrase
 from drdash.tenants.access import Reach
 from drdash.web import cards, wording
 from drdash.web.actioncards import action_url
@@ -21,6 +20,7 @@ from drdash.web.approvalcards import asked_of
 from drdash.web.batchcards import batch_url, waiting
 from drdash.web.buttons import server_url
 from drdash.web.finding import Found
+from drdash.web.phrases import phrase
 from drdash.web.said import stored
 from drdash.web.steps import state_of
 from drdash.web.whose import whose

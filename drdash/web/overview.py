@@ -13,10 +13,10 @@ from drdash.cloud.words import ServerStatus
 from drdash.failover import origins
 from drdash.failover.guard import PRODUCTION
 from drdash.failover.models import Action, Failover, State
-from drdash.phrases import phrase
 from drdash.web import cards, wording
 from drdash.web.buttons import server_url
 from drdash.web.finding import Found
+from drdash.web.phrases import phrase
 from drdash.web.whose import Whose, whose
 from drdash.web.wording import Look, action_name, look_of
 

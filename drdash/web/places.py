@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from drdash.cloud.words import Readiness
-from drdash.phrases import phrase
 from drdash.web import columns, rows, saved, sheets, wording
 from drdash.web.columns import Cells
 from drdash.web.facets import View
 from drdash.web.finding import UNSAID
 from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, wants_part
+from drdash.web.phrases import phrase
 from drdash.web.seeking import CHOOSABLE, HEADINGS, Place, Sought, ordered
 from drdash.web.wording import look_of
 

@@ -19,7 +19,6 @@ from drdash.cloud.neighbours import points as vault
 from drdash.cloud.neighbours.points import CLEAN, MALWARE, Point, Points
 from drdash.cloud.records import RecoveryPoint, Server
 from drdash.cloud.words import Rel
-from drdash.phrases import joined, phrase, phrases
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Role
 from drdash.web import beside
@@ -29,6 +28,7 @@ from drdash.web.cards import name_of
 from drdash.web.finding import Found
 from drdash.web.forms import LATEST, known_points, recovery_point
 from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept
+from drdash.web.phrases import joined, phrase, phrases
 from drdash.web.said import stored
 from drdash.web.wording import Look
 

@@ -27,7 +27,6 @@ from drdash.failover.models import Batch
 from drdash.failover.plan import Plan, plan_of, seal, unseal
 from drdash.failover.preflight import MOST, Line, Lot, Preflight, preflight
 from drdash.failover.sighting import Expired
-from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
 from drdash.web import cards, finding, proving
 from drdash.web.actioncards import deed
@@ -35,6 +34,7 @@ from drdash.web.buttons import server_url, shown_reason
 from drdash.web.columns import asked
 from drdash.web.finding import Found
 from drdash.web.frame import Frame, frame_of, page, user_of
+from drdash.web.phrases import phrase
 from drdash.web.said import said
 from drdash.web.wording import Look
 

@@ -14,13 +14,13 @@ from django.views.decorators.http import require_safe
 from drdash.cloud.neighbours import tasks as manager
 from drdash.cloud.neighbours.tasks import Task
 from drdash.failover.models import Action
-from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
 from drdash.web import beside, cards
 from drdash.web.beside import Trouble
 from drdash.web.buttons import server_url
 from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept
 from drdash.web.kept import Kept
+from drdash.web.phrases import phrase
 from drdash.web.points import span
 from drdash.web.taskwords import ERROR, RESULT, STATE
 from drdash.web.wording import Look, look_of

@@ -10,7 +10,7 @@ import msgspec
 from django.utils.translation import get_language, gettext, trans_real
 from django.utils.translation.trans_real import DjangoTranslation
 
-from drdash.phrases import Phrase
+from drdash.web.phrases import Phrase
 
 # A msgid with fewer letters of its own might be taken for what somebody else wrote.
 FEWEST_LETTERS = 8

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_safe
 from drdash.cloud.neighbours import links, screenshots
 from drdash.cloud.neighbours.screenshots import Picture
 from drdash.cloud.records import AutomatedTest
-from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
 from drdash.web import beside, cards
 from drdash.web.beside import Trouble
@@ -20,6 +19,7 @@ from drdash.web.buttons import server_url
 from drdash.web.finding import Found
 from drdash.web.frame import frame_of, page, server_or_404, unkept
 from drdash.web.kept import Kept
+from drdash.web.phrases import phrase
 
 # No longer than it takes to look at a page.
 PICTURE_SECONDS, PASSING_SECONDS, REFUSED_SECONDS = 300.0, 10.0, 60.0

@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from drdash.cloud.records import Site
 from drdash.estate.snapshot import Estate, Seen
-from drdash.phrases import phrase
 from drdash.web import columns, wording
 from drdash.web.finding import UNSAID, worst
+from drdash.web.phrases import phrase
 from drdash.web.wording import look_of
 
 HEADINGS = {

@@ -9,7 +9,7 @@ import msgspec
 
 from drdash.failover.guard import Kind
 from drdash.failover.models import LIVE, Action, State
-from drdash.phrases import Phrase, joined, phrase
+from drdash.web.phrases import Phrase, joined, phrase
 from drdash.web.said import stored
 from drdash.web.wording import SERVER_STATUS, STATE, Look, look_of
 

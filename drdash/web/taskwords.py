@@ -1,7 +1,7 @@
 """Plain words for the task manager's states, results and error codes. A code that is not here is shown as it came."""
 
 from drdash.cloud.neighbours.tasks import TaskResult, TaskState
-from drdash.phrases import phrase
+from drdash.web.phrases import phrase
 from drdash.web.wording import Look
 
 STATE: dict[str, Look] = {

@@ -10,10 +10,10 @@ from django.urls import reverse
 from drdash.cloud import scopes
 from drdash.cloud.account import Grant
 from drdash.estate.snapshot import Health
-from drdash.phrases import joined, phrase
 from drdash.tenants import checking
 from drdash.tenants.models import Credential, Tenant
 from drdash.web.pauses import Pause
+from drdash.web.phrases import joined, phrase
 from drdash.web.wording import Look
 
 STATES = {

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from drdash.phrases import Phrase, phrase
 from drdash.tenants import keeping
+from drdash.web.phrases import Phrase, phrase
 
 
 class Deed(msgspec.Struct, frozen=True):

@@ -19,7 +19,6 @@ from drdash.audit.models import Entry
 from drdash.estate.aside import aside
 from drdash.estate.replica import replica
 from drdash.estate.store import store
-from drdash.phrases import Phrase
 from drdash.tenants import access
 from drdash.tenants.access import Denied, Reach
 from drdash.tenants.checking import Refusal
@@ -28,6 +27,7 @@ from drdash.tenants.roles import Role
 from drdash.web import proving, tenantcards, tokens
 from drdash.web.frame import frame_of, page, unkept, user_of, wants_part
 from drdash.web.pauses import pauses_of
+from drdash.web.phrases import Phrase
 from drdash.web.said import said
 from drdash.web.tenantcards import TenantCard, credential_card, tenant_card
 from drdash.web.tenantdeeds import DEEDS, MANY, Deed

@@ -12,7 +12,7 @@ from drdash.estate.models import Moment
 from drdash.failover.guard import TESTS, Kind
 from drdash.failover.models import Action, State
 from drdash.failover.origins import IN_PRODUCTION, IN_TEST
-from drdash.phrases import phrase
+from drdash.web.phrases import phrase
 from drdash.web.wording import SCHEDULE, Look
 
 SPANS = {

@@ -4,9 +4,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from drdash.phrases import phrase
 from drdash.web import choices
 from drdash.web.back import way_back
+from drdash.web.phrases import phrase
 
 COOKIE = "drdash_theme"
 WORDS = {"": phrase("As the system"), "light": phrase("Light"), "dark": phrase("Dark")}

@@ -15,11 +15,11 @@ from drdash.estate.changes import OF_SITE, Changed, What
 from drdash.estate.history import of_site
 from drdash.estate.models import Moment
 from drdash.failover.models import Action
-from drdash.phrases import phrase
 from drdash.web import cards, wording
 from drdash.web.actioncards import ActionCard, action_card, stamp
 from drdash.web.buttons import server_url
 from drdash.web.frame import digest, frame_of, page, part, server_or_404, wants_part
+from drdash.web.phrases import phrase
 from drdash.web.wording import Look, look_of
 
 PAGE = 15

@@ -10,7 +10,6 @@ from drdash.cloud.words import Readiness, ServerType
 from drdash.estate.snapshot import Estate
 from drdash.failover.models import Action
 from drdash.failover.ours import own_state
-from drdash.phrases import phrase
 from drdash.tenants.models import Tenant
 from drdash.tenants.roles import Posture
 from drdash.web import buttons, cards, needs, overview, tested, wording
@@ -19,6 +18,7 @@ from drdash.web.buttons import server_url
 from drdash.web.finding import Found
 from drdash.web.needs import Told
 from drdash.web.overview import Line
+from drdash.web.phrases import phrase
 from drdash.web.wording import Look, action_name, look_of
 
 

@@ -3,8 +3,8 @@
 import msgspec
 
 from drdash.cloud.account import Grant
-from drdash.phrases import phrase
 from drdash.tenants.checking import SHORT
+from drdash.web.phrases import phrase
 
 
 class Way(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ import msgspec
 from drdash.cloud.records import Server
 from drdash.failover import origins
 from drdash.failover.models import Failover, Origin, State
-from drdash.phrases import phrase
 from drdash.web.actioncards import action_url
+from drdash.web.phrases import phrase
 from drdash.web.wording import action_name
 
 UNTOLD = (State.SENDING, State.UNKNOWN, State.CLOSED)

@@ -12,7 +12,7 @@ from drdash.cloud.words import OpenEnum, Readiness, Rel, ServerStatus, Severity,
 from drdash.failover.guard import PRODUCTION, TESTS, Kind
 from drdash.failover.models import Consent, State
 from drdash.failover.reasons import Remedy
-from drdash.phrases import phrase
+from drdash.web.phrases import phrase
 
 
 class Look(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from drdash.phrases import Phrase, phrases
+from drdash.web.phrases import Phrase, phrases
 
 COOKIE = "drdash_zone"
 UTC = ZoneInfo("UTC")

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils.translation import override, trans_real
 
-from drdash.phrases import phrase, phrases
+from drdash.web.phrases import phrase, phrases
 
 ROOT = settings.BASE_DIR
 LANGUAGES = [code for code, _ in settings.LANGUAGES if code != settings.LANGUAGE_CODE]

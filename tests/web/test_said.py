@@ -11,7 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from drdash.english import english
-from drdash.phrases import joined, phrase, phrases
+from drdash.web.phrases import joined, phrase, phrases
 from drdash.web.said import said, stored
 
 HOUSE = Path(settings.BASE_DIR) / "drdash"

@@ -14,8 +14,8 @@ from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from drdash.phrases import phrase
 from drdash.web.help import help_of
+from drdash.web.phrases import phrase
 from drdash.web.said import said as said_text
 from drdash.web.wording import STATE, Look, look_of, rel_words
 

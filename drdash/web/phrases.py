@@ -1,8 +1,8 @@
-"""Text that was written here, and knows what it was made of: so it can be said in the reader's language.
+"""Words of the pages, which know what they were made of: so they can be said in the reader's language.
 
 A phrase is its English text, and nothing else, wherever it is stored, logged, compared or sent as JSON. Only HTML says
 it in the language of whoever reads: templates and ``format_html`` ask each text for that. Pure: whoever knows the
-language is told to it.
+language is told to it. What is made to be stored, logged, raised or told to programs is no phrase (``drdash.english``).
 """
 
 from collections.abc import Iterable, Mapping
