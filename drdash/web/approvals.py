@@ -30,7 +30,7 @@ from drdash.web.drifts import drifts
 from drdash.web.finding import Found
 from drdash.web.forms import AskForm
 from drdash.web.frame import Frame, digest, frame_of, page, part, server_or_404, user_of, wants_part
-from drdash.web.journal import paged
+from drdash.web.paging import paged
 from drdash.web.phrases import phrase
 from drdash.web.said import said
 

@@ -20,7 +20,7 @@ from drdash.tenants.access import Reach
 from drdash.web import preflights, proving
 from drdash.web.batchcards import BatchCard, batch_card, batch_heads, batch_or_404, within
 from drdash.web.frame import Frame, digest, frame_of, page, part, user_of, wants_part
-from drdash.web.journal import paged
+from drdash.web.paging import paged
 from drdash.web.said import said
 
 

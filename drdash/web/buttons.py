@@ -29,8 +29,9 @@ class ShownReason(msgspec.Struct, frozen=True):
 
 
 class Button(msgspec.Struct, frozen=True):
-    """One action as offered: free, or disabled with its reasons. ``caution``: what it asks a nod for. ``asks``: what
-    its dialog can still do about a block, in words: break the glass, or ask a second admin.
+    """One action as offered: free, or disabled with its reasons. ``caution``: what it asks a nod for. ``tell``: where
+    one asks to be told when it is free. ``asks``: what its dialog can still do about a block, in words: break the
+    glass, or ask a second admin.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Button(msgspec.Struct, frozen=True):
     reasons: tuple[ShownReason, ...]
     caution: tuple[ShownReason, ...]
     pointless: bool
+    tell: str
     asks: str = ""
 
     @property
@@ -52,11 +54,6 @@ class Button(msgspec.Struct, frozen=True):
     def awaited(self) -> bool:
         """Whether somebody may want to be told when it is free."""
         return not (self.allowed or self.jointly or any(one.code == "NothingToStop" for one in self.reasons))
-
-    @property
-    def tell(self) -> str:
-        """Where that is asked for."""
-        return f"{self.href.removesuffix(f'actions/{self.kind}/')}tell/{self.kind}/"
 
     @property
     def opens(self) -> bool:
@@ -151,6 +148,7 @@ def _button(verdict: Verdict, server: Server) -> Button:
         reasons=tuple(dict.fromkeys(map(shown_reason, blocking))),
         caution=tuple(shown_reason(reason) for reason in verdict.reasons if reason.mark is Mark.ACKNOWLEDGE),
         pointless=any(reason.code in POINTLESS for reason in blocking),
+        tell=tell_url(server.uuid, verdict.kind),
         asks=_asks(verdict, blocking),
     )
 

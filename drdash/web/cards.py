@@ -17,6 +17,19 @@ from drdash.web.wording import Look, look_of
 NO_ISSUES = Look(phrase("No issues"), "good", "good")
 READINESS_UNSAID = Look(phrase("Readiness not said"), "warn", "unknown")
 ISSUES_UNSAID = Look(phrase("Issues not said"), "warn", "unknown")
+NOT_AUTOMATED = Look(phrase("No automated test"), "still", "off")
+SUCCEEDED_THEN = Look(phrase("Automated test succeeded then"), "warn", "clock")
+AUTOMATED_OFF = Look(phrase("Automated test is off"), "still", "off")
+NEVER_RAN = Look(phrase("Automated test never ran"), "warn", "warn")
+# The same under a heading that says "test".
+_SHORTER = {
+    NOT_AUTOMATED: phrase("Not automated"),
+    SUCCEEDED_THEN: phrase("Automated: succeeded then"),
+    AUTOMATED_OFF: phrase("Automated: off"),
+    NEVER_RAN: phrase("Automated: never ran"),
+    wording.AUTOMATED_TEST["SUCCESS"]: phrase("Automated: succeeded"),
+    wording.AUTOMATED_TEST["FAILURE"]: phrase("Automated: failed"),
+}
 
 
 class IssueCard(msgspec.Struct, frozen=True):
@@ -83,6 +96,7 @@ def server_card(seen: Seen[Server], site: Site | None, *, old: bool = False) -> 
     too long ago to look current."""
     server = seen.record
     test = server.automated_test
+    look = automated(test, old=old)
     return ServerCard(
         server=server,
         url=server_url(server.uuid),
@@ -94,8 +108,8 @@ def server_card(seen: Seen[Server], site: Site | None, *, old: bool = False) -> 
         site=site_name(server.site_uuid, site),
         issues=tuple(_issue(issue) for issue in server.issues or ()),
         worst=worst_of(server.issues),
-        automated=automated(test, old=old),
-        automated_short=_shorter(automated(test, old=old)),
+        automated=look,
+        automated_short=msgspec.structs.replace(look, word=_SHORTER.get(look, look.word)),
         schedule=wording.SCHEDULE.get(test.schedule, test.schedule) if test else "",
         missing_since=seen.missing_since,
         task_uuids=tuple(sorted(server.task_uuids)),
@@ -147,29 +161,14 @@ def moving(server: Server) -> bool:
 def automated(test: AutomatedTest | None, *, old: bool = False) -> Look:
     """What is said of the automated test: never green unless it succeeded, and not long ago."""
     if test is None:
-        return Look(phrase("No automated test"), "still", "off")
+        return NOT_AUTOMATED
     if old:
-        return Look(phrase("Automated test succeeded then"), "warn", "clock")
+        return SUCCEEDED_THEN
     if test.last_status:
         return look_of(wording.AUTOMATED_TEST, test.last_status)
     if test.schedule == "NEVER":
-        return Look(phrase("Automated test is off"), "still", "off")
-    return Look(phrase("Automated test never ran"), "warn", "warn")
-
-
-_SHORTER = {
-    "No automated test": phrase("Not automated"),
-    "Automated test is off": phrase("Automated: off"),
-    "Automated test never ran": phrase("Automated: never ran"),
-    "Automated test succeeded": phrase("Automated: succeeded"),
-    "Automated test succeeded then": phrase("Automated: succeeded then"),
-    "Automated test failed": phrase("Automated: failed"),
-}
-
-
-def _shorter(look: Look) -> Look:
-    """The same under a heading that says "test"."""
-    return msgspec.structs.replace(look, word=_SHORTER.get(look.word, look.word))
+        return AUTOMATED_OFF
+    return NEVER_RAN
 
 
 def _kind(server: Server) -> Look:

@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from math import ceil
 from typing import Any
-from urllib.parse import urlencode
 
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,9 +19,9 @@ from drdash.web import cards, finding, proving, rows, wording
 from drdash.web.actioncards import action_card, action_url
 from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, user_of, wants_part
 from drdash.web.goals import onward
+from drdash.web.paging import paged
 from drdash.web.said import said
 
-PAGE = 50
 WRONG_PASSWORD = english("That password is wrong, or a wrong one came too often. Nothing was closed.")
 
 
@@ -127,23 +125,3 @@ def _one(
         }
     topics = [f"action-panel-{found.pk}"]
     return page(request, "actions/one.html", context, frame=frame, topics=topics, status=status)
-
-
-def paged(request: HttpRequest, listed: Any, here: str, params: dict[str, str]) -> dict[str, Any]:
-    """One page of a list, for its template: what is shown, how many there are, and the ways to its neighbours."""
-    pages = Paginator(listed, PAGE)
-    shown = pages.get_page(request.GET.get("page"))
-    given = {name: value for name, value in params.items() if value}
-
-    def url(number: int) -> str:
-        query = {**given, "page": str(number)} if number > 1 else given
-        return f"{here}?{urlencode(query)}" if query else here
-
-    return {
-        "shown": shown,
-        "count": pages.count,
-        "url": url(shown.number),
-        "earlier": url(shown.number - 1) if shown.has_previous() else "",
-        "later": url(shown.number + 1) if shown.has_next() else "",
-        "given": given,
-    }

@@ -24,7 +24,7 @@ from drdash.web.actioncards import action_url
 from drdash.web.auditwords import words_of
 from drdash.web.buttons import server_url
 from drdash.web.frame import Frame, digest, frame_of, page, part, user_of, wants_part
-from drdash.web.journal import paged
+from drdash.web.paging import paged
 from drdash.web.phrases import phrase
 
 COLUMNS = ("number", "at", "tenant", "username", "verb", "action", "server_uuid", "detail", "previous", "hash")

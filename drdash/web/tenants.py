@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -26,6 +25,7 @@ from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
 from drdash.web import proving, tenantcards, tokens
 from drdash.web.frame import frame_of, page, unkept, user_of, wants_part
+from drdash.web.paging import paged
 from drdash.web.pauses import pauses_of
 from drdash.web.phrases import Phrase
 from drdash.web.said import said
@@ -43,11 +43,9 @@ def tenants(request: HttpRequest) -> HttpResponse:
     cards = cards_of(kept(request, frame.reach), keeps=True)
     given = {name: request.GET.get(name, "").strip() for name in ("q", "state", "acts")}
     found = tenantcards.found(cards, **given)
-    given = {name: value for name, value in given.items() if value}
     if request.method == "POST":
         return _do_many(request, found, given)
-    context = _paged(found, request.GET.get("page", ""), given) | {
-        "given": given,
+    context = paged(request, found, reverse("tenants"), given, size=PAGE) | {
         "keeps": sum(card.keeps for card in found),
         "states": tenantcards.STATES.items(),
         "partners": _partners() if user_of(request).is_superuser else [],
@@ -148,6 +146,7 @@ def _do_many(request: HttpRequest, found: Sequence[TenantCard], given: dict[str,
         messages.success(request, _done(DEEDS[deed].done_to, meant))
     else:
         messages.error(request, gettext("No tenant was ticked, so nothing was done."))
+    given = {name: value for name, value in given.items() if value}
     return redirect(f"{reverse('tenants')}?{urlencode(given)}" if given else "tenants")
 
 
@@ -166,24 +165,6 @@ def _carry_out(request: HttpRequest, deed: Deed, one: Tenant) -> None:
     # Open pages draw it anew: its buttons too.
     servers = [f"server:{key}" for key in replica().estates([one.pk])[one.pk].servers]
     aside(lambda: store().announce(one.pk, ["health", *servers]))
-
-
-def _paged(found: Sequence[TenantCard], number: str, given: dict[str, str]) -> dict[str, Any]:
-    pages = Paginator(found, PAGE)
-    shown = pages.get_page(number)
-
-    def url(number: int) -> str:
-        query = given | ({"page": str(number)} if number > 1 else {})
-        return f"{reverse('tenants')}?{urlencode(query)}" if query else reverse("tenants")
-
-    return {
-        "shown": shown,
-        "cards": shown.object_list,
-        "count": pages.count,
-        "url": url(shown.number),
-        "earlier": url(shown.number - 1) if shown.has_previous() else "",
-        "later": url(shown.number + 1) if shown.has_next() else "",
-    }
 
 
 def _partners() -> list[Credential]:
