@@ -138,7 +138,7 @@ def answer(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
         raise Http404
     frame = frame_of(request)
     found = _found(frame, pk)
-    told = request.POST.get("said", "").replace("\0", "")[:LONGEST]
+    told = words_of(request)
     try:
         _DEEDS[deed](request, frame, found, told)
     except NotApproved as problem:
@@ -148,8 +148,8 @@ def answer(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
     return redirect(approval_url(found))
 
 
-def _give(request: HttpRequest, frame: Frame, found: Approval, told: str) -> None:
-    _admins_only(frame, found)
+def must_prove(request: HttpRequest) -> None:
+    """Whoever approves is there in person, by the password that came along or by one of late. Raises NotApproved."""
     password = request.POST.get("password", "")
     if password and not proving.prove(request, password):
         raise NotApproved(
@@ -159,6 +159,16 @@ def _give(request: HttpRequest, frame: Frame, found: Approval, told: str) -> Non
         raise NotApproved(
             english("Type your password: your sign-in is older than 5 minutes. Nothing is approved."), "password"
         )
+
+
+def words_of(request: HttpRequest) -> str:
+    """What an admin wrote beside the answer. A database need not take a NUL in a text."""
+    return request.POST.get("said", "").replace("\0", "")[:LONGEST]
+
+
+def _give(request: HttpRequest, frame: Frame, found: Approval, told: str) -> None:
+    _admins_only(frame, found)
+    must_prove(request)
     seen = _preview(request, frame, found)
     if seen is None:
         raise NotApproved(english("The server is not among those that were last seen. Nothing is approved."))

@@ -12,7 +12,6 @@ from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from drdash.english import english
 from drdash.failover import together
 from drdash.failover.actions import TooMany
 from drdash.failover.approvals import NotApproved
@@ -22,14 +21,13 @@ from drdash.failover.models import Approval, Batch, Consent
 from drdash.failover.preflight import Line, preflight
 from drdash.web import approvalcards, finding, proving
 from drdash.web.approvalcards import approval_card
+from drdash.web.approvals import must_prove, words_of
 from drdash.web.batchcards import batch_or_404, batch_url
 from drdash.web.buttons import shown_reason
 from drdash.web.frame import Frame, frame_of, page, user_of
 from drdash.web.phrases import phrase
 from drdash.web.said import said as in_their_words
 from drdash.web.wording import action_name
-
-LONGEST = 2000
 
 
 @sensitive_post_parameters("password")
@@ -49,7 +47,7 @@ def approval(request: HttpRequest, pk: int) -> HttpResponse:
         return _page(request, frame, batch, theirs)
     if batch.user_id == user.pk or not any(role.runs_production for role in frame.reach.roles.values()):
         raise PermissionDenied
-    said = request.POST.get("said", "").replace("\0", "")[:LONGEST]
+    said = words_of(request)
     try:
         if request.POST.get("deed") == "decline":
             together.decline(theirs, by=user, said=said, now=now)
@@ -64,15 +62,7 @@ def approval(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _give(request: HttpRequest, frame: Frame, batch: Batch, theirs: Sequence[Approval], said: str) -> None:
-    password = request.POST.get("password", "")
-    if password and not proving.prove(request, password):
-        raise NotApproved(
-            english("That password is wrong, or a wrong one came too often. Nothing is approved."), "password"
-        )
-    if not proving.proven(request):
-        raise NotApproved(
-            english("Type your password: your sign-in is older than 5 minutes. Nothing is approved."), "password"
-        )
+    must_prove(request)
     found, now = _looked(request, frame, batch, theirs), timezone.now()
     together.give(theirs, by=user_of(request), said=said, found=found, now=now)
     words = gettext("You approved %(count)s. %(name)s can go on now.")
