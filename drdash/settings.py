@@ -169,6 +169,7 @@ INSTALLED_APPS = [
     "drdash.failover",
 ]
 MIDDLEWARE = [
+    "drdash.web.unkept.unkept",
     "drdash.web.proxied.proxied",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

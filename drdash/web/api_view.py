@@ -73,10 +73,6 @@ class ApiView(APIView):
     def get_exception_handler(self) -> Any:
         return _problem
 
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response.headers["Cache-Control"] = "private, no-store"
-        return super().finalize_response(request, response, *args, **kwargs)
-
 
 def body_of(request: Request, kind: type[Body]) -> Body:
     """The body as a ``kind``. Raises what becomes a 400, 413 or 415, with a sentence."""

@@ -15,7 +15,7 @@ from drdash.failover.guard import Kind
 from drdash.tenants import access
 from drdash.web import bellcards, cards
 from drdash.web.buttons import never, server_url, tell_url
-from drdash.web.frame import frame_of, page, part, server_or_404, unkept, user_of, wants_part
+from drdash.web.frame import frame_of, page, part, server_or_404, user_of, wants_part
 from drdash.web.wording import verb
 
 
@@ -60,7 +60,7 @@ def shown(request: HttpRequest) -> HttpResponse:
 
 def _answer(request: HttpRequest, back: str) -> HttpResponse:
     if wants_part(request, "bells"):
-        return unkept(render(request, "_bells.html", _context(request)))
+        return render(request, "_bells.html", _context(request))
     return redirect(back)
 
 

@@ -43,7 +43,6 @@ def broken(request: HttpRequest) -> HttpResponse:
     else:
         answer = HttpResponse(render_to_string("503.html", {"words": words}))
     answer.status_code = 503 if away else 500
-    answer.headers["Cache-Control"] = "private, no-store"
     if away:
         answer.headers["Retry-After"] = str(SECONDS)
     return answer

@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext
-from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -74,7 +73,6 @@ def ask(request: HttpRequest, goal: str, pk: int = 0) -> HttpResponse:
         return _form(request, task, way, form, problem=said(str(problem)), status=422)
 
 
-@never_cache
 @require_safe
 def consent_page(request: HttpRequest) -> HttpResponse:
     """Where the way to the cloud's own page begins: a link, for a form must not lead there."""
@@ -94,7 +92,6 @@ def consent_page(request: HttpRequest) -> HttpResponse:
     return page(request, "tenants/consent.html", context, frame=frame_of(request))
 
 
-@never_cache
 @require_safe
 @sensitive_variables()
 def come_back(request: HttpRequest) -> HttpResponse:

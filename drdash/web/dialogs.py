@@ -23,7 +23,7 @@ from drdash.web.buttons import dialog_url
 from drdash.web.dialogcards import Tried, Typed
 from drdash.web.finding import Found
 from drdash.web.forms import WishForm
-from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept, user_of
+from drdash.web.frame import Frame, frame_of, page, server_or_404, user_of
 from drdash.web.said import said
 from drdash.web.wording import verb
 
@@ -65,7 +65,7 @@ def show(request: HttpRequest, frame: Frame, found: Found, kind: Kind, tried: Tr
     html: str = render_to_string("dialogs/_dialog.html", context, request)
     if tried.refused:
         html += _beside(request, found)
-    return unkept(HttpResponse(html, status=tried.status, headers={"X-Dialog": "1"}))
+    return HttpResponse(html, status=tried.status, headers={"X-Dialog": "1"})
 
 
 def _send(request: HttpRequest, frame: Frame, found: Found, kind: Kind) -> HttpResponse:
@@ -135,7 +135,7 @@ def _done(request: HttpRequest, found: Found, kind: Kind, action: Action) -> Htt
         response.headers["HX-Trigger-After-Swap"] = json.dumps(
             {"drdash:done": {"words": f"{said(card.name)}: {said(card.state.word)}"}}
         )
-    return unkept(response)
+    return response
 
 
 def _beside(request: HttpRequest, found: Found) -> str:

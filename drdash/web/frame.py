@@ -127,7 +127,7 @@ def page(
         "audit_alarm": mirror().look(),
         "stream": _stream(topics, frame.after),
     }
-    return unkept(render_template(request, template, {**around, **context}, status=status))
+    return render_template(request, template, {**around, **context}, status=status)
 
 
 @require_safe
@@ -149,7 +149,7 @@ def part(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpRe
     """The living part of a page by itself; 204 when the browser already has it just so."""
     if context["have"] and request.headers.get("X-Have") == context["have"]:
         return HttpResponse(status=204)
-    return unkept(render_template(request, template, context))
+    return render_template(request, template, context)
 
 
 def wants_part(request: HttpRequest, name: str) -> bool:
@@ -163,12 +163,6 @@ def digest(shown: Iterable[object]) -> str:
     for one in shown:
         told.update(repr(one).encode())
     return told.hexdigest()
-
-
-def unkept(response: HttpResponse) -> HttpResponse:
-    """Going back must not show older data as current: no cache keeps a page."""
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
 
 
 def _fresh(frame: Frame, now: datetime) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from drdash.failover import closing
 from drdash.failover.models import Action, State
 from drdash.web import cards, finding, proving, rows, wording
 from drdash.web.actioncards import action_card, action_url
-from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, user_of, wants_part
+from drdash.web.frame import Frame, digest, frame_of, page, part, user_of, wants_part
 from drdash.web.goals import onward
 from drdash.web.paging import paged
 from drdash.web.said import said
@@ -87,7 +87,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
         if request.headers.get("HX-Request") != "true":
             return _one(request, frame, found, problem=words, tried=tried, wrong=wrong, status=409)
         if not wrong:  # what was typed is still there
-            return unkept(render(request, "actions/_problem.html", {"problem": words}, status=422))
+            return render(request, "actions/_problem.html", {"problem": words}, status=422)
         form = "#close-glass" if "glass" in tried else "#close-now"
         answer = _one(request, frame, found, problem=words, tried=tried, wrong=wrong, status=422)
         for name, value in (("Retarget", form), ("Reselect", "#close-glass, #close-now"), ("Reswap", "outerHTML")):

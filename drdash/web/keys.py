@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from drdash.web import choices
-from drdash.web.frame import frame_of, page, unkept, wants_part
+from drdash.web.frame import frame_of, page, wants_part
 from drdash.web.phrases import phrase
 
 COOKIE = "drdash_keys"
@@ -48,5 +48,5 @@ def shown(request: HttpRequest) -> HttpResponse:
         return answer
     listed = [(keys.split(), words) for keys, words in KEYS]
     if wants_part(request, "dialog-body"):
-        return unkept(render(request, "keys/_keys.html", {"listed": listed, "part": True}))
+        return render(request, "keys/_keys.html", {"listed": listed, "part": True})
     return page(request, "keys/page.html", {"listed": listed}, frame=frame_of(request))

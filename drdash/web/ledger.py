@@ -107,7 +107,6 @@ def export(request: HttpRequest, kind: str) -> HttpResponse | StreamingHttpRespo
     lines = (_csv if kind == "csv" else _jsonl)(entries.filter(number__lte=last), tenants)
     answer = StreamingHttpResponse(lines, content_type=TYPES[kind])
     answer.headers["Content-Disposition"] = f'attachment; filename="audit-{now:%Y-%m-%d}.{kind}"'
-    answer.headers["Cache-Control"] = "private, no-store"
     return answer
 
 

@@ -18,7 +18,7 @@ from drdash.clock import boot_seconds
 from drdash.web import columns, facets, finding, preflights, saved, sheets, shown
 from drdash.web.columns import asked
 from drdash.web.finding import SIZES, Found, Wanted
-from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, wants_part
+from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
 from drdash.web.phrases import phrase
 from drdash.web.shown import Key, Shown, Steps
 
@@ -38,7 +38,7 @@ def servers(request: HttpRequest) -> HttpResponse:
         return part(request, "servers/_results.html", context)
     context |= _facets(request, frame, wanted)
     if wants_part(request, "results"):
-        response = unkept(render(request, "servers/_answer.html", context))
+        response = render(request, "servers/_answer.html", context)
         response.headers["HX-Push-Url"] = context["url"]
         return response
     context["saved_views"] = saved.of(request.user, "servers")
@@ -126,7 +126,7 @@ def _followed(request: HttpRequest, frame: Frame, wanted: Wanted, found: list[Fo
             return part(request, "servers/_steps.html", context | _rows(frame, found, steps))
     elif was is not None and not was.rows and not found:
         return HttpResponse(status=204)
-    response = unkept(render(request, "servers/_results.html", _results(frame, wanted, found)))
+    response = render(request, "servers/_results.html", _results(frame, wanted, found))
     response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#results", "quick"
     return response
 

@@ -11,7 +11,7 @@ from drdash.failover import origins
 from drdash.web import cards, finding, rows, shift, timeline
 from drdash.web.columns import COLUMNS
 from drdash.web.finding import Wanted
-from drdash.web.frame import digest, frame_of, page, part, server_or_404, unkept, wants_part
+from drdash.web.frame import digest, frame_of, page, part, server_or_404, wants_part
 
 JUMPS = 10
 
@@ -51,7 +51,7 @@ def jump(request: HttpRequest) -> HttpResponse:
     shown = [cards.server_card(one.seen, one.site) for one in found[:JUMPS]]
     more = f"{reverse('servers')}?{urlencode({'q': text})}" if len(found) > JUMPS else ""
     context = {"cards": shown, "text": text, "more": more, "count": len(found)}
-    return unkept(render(request, "servers/_jump.html", context))
+    return render(request, "servers/_jump.html", context)
 
 
 @require_safe

@@ -17,7 +17,6 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
-from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -31,13 +30,11 @@ from drdash.web.tenants import one_kept
 
 form = require_http_methods(["GET", "HEAD", "POST"])  # Django takes a PUT for a POST
 _login = form(
-    never_cache(
-        auth.LoginView.as_view(
-            template_name="people/login.html",
-            authentication_form=Throttled,
-            redirect_authenticated_user=True,
-            extra_context={"nobody": lambda: not User.objects.exists()},
-        )
+    auth.LoginView.as_view(
+        template_name="people/login.html",
+        authentication_form=Throttled,
+        redirect_authenticated_user=True,
+        extra_context={"nobody": lambda: not User.objects.exists()},
     )
 )
 
@@ -55,7 +52,6 @@ logout = require_POST(auth.LogoutView.as_view())
 
 
 @method_decorator(form, name="dispatch")
-@method_decorator(never_cache, name="dispatch")
 class Password(auth.PasswordChangeView):
     """One's account: change the password, which ends other sessions and, unless it is kept, the API token."""
 
@@ -82,7 +78,6 @@ class Password(auth.PasswordChangeView):
 
 @sensitive_post_parameters("password")
 @form
-@never_cache
 def again(request: HttpRequest) -> HttpResponse:
     """The password once more, on the way to what wants it just now."""
     onward = request.POST.get("next") or request.GET.get("next") or ""

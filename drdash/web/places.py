@@ -14,7 +14,7 @@ from drdash.web import columns, rows, saved, sheets, wording
 from drdash.web.columns import Cells
 from drdash.web.facets import View
 from drdash.web.finding import UNSAID
-from drdash.web.frame import Frame, digest, frame_of, page, part, unkept, wants_part
+from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
 from drdash.web.phrases import phrase
 from drdash.web.seeking import CHOOSABLE, HEADINGS, Place, Sought, ordered
 from drdash.web.wording import look_of
@@ -80,7 +80,7 @@ def sites(request: HttpRequest) -> HttpResponse:
         return page(request, "sites/page.html", context, frame=frame, topics=["site-row-*"])
     if "X-Refresh" in request.headers:
         return part(request, "sites/_results.html", context)
-    response = unkept(render(request, "sites/_results.html", context))
+    response = render(request, "sites/_results.html", context)
     response.headers["HX-Push-Url"] = url
     return response
 

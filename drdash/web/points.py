@@ -27,7 +27,7 @@ from drdash.web.buttons import server_url
 from drdash.web.cards import name_of
 from drdash.web.finding import Found
 from drdash.web.forms import LATEST, known_points, recovery_point
-from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept
+from drdash.web.frame import Frame, frame_of, page, server_or_404
 from drdash.web.phrases import joined, phrase, phrases
 from drdash.web.said import stored
 from drdash.web.wording import Look
@@ -102,9 +102,7 @@ def points(request: HttpRequest, uuid: str) -> HttpResponse:
         raise Http404
     shown, test = above(found.server, *request.GET.getlist("above")[:5]), "test" in request.GET
     offer = offered(frame.reach.tenants[tenant], found.server, shown, test=test)
-    return unkept(
-        HttpResponse(render_to_string("dialogs/_points.html", {"offer": offer, "test": test, "oob": True}, request))
-    )
+    return HttpResponse(render_to_string("dialogs/_points.html", {"offer": offer, "test": test, "oob": True}, request))
 
 
 def _listed(request: HttpRequest, frame: Frame, found: Found) -> HttpResponse:
@@ -117,7 +115,7 @@ def _listed(request: HttpRequest, frame: Frame, found: Found) -> HttpResponse:
         "back": server_url(server.uuid),
     }
     if request.headers.get("HX-Request") == "true":
-        return unkept(render(request, "servers/_points.html", {**context, "now": now}))
+        return render(request, "servers/_points.html", {**context, "now": now})
     return page(request, "servers/points.html", context, frame=frame)
 
 

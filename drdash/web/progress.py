@@ -18,7 +18,7 @@ from drdash.tenants.models import Tenant
 from drdash.web import beside, cards
 from drdash.web.beside import Trouble
 from drdash.web.buttons import server_url
-from drdash.web.frame import Frame, frame_of, page, server_or_404, unkept
+from drdash.web.frame import Frame, frame_of, page, server_or_404
 from drdash.web.kept import Kept
 from drdash.web.phrases import phrase
 from drdash.web.points import span
@@ -109,7 +109,7 @@ def _answer(
     }
     if request.headers.get("HX-Request") == "true":
         template = "tasks/_brief.html" if "brief" in request.GET else "tasks/_tasks.html"
-        return unkept(render(request, template, context))
+        return render(request, template, context)
     return page(request, "tasks/page.html", context, frame=frame)
 
 

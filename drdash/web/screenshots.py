@@ -17,7 +17,7 @@ from drdash.web import beside, cards
 from drdash.web.beside import Trouble
 from drdash.web.buttons import server_url
 from drdash.web.finding import Found
-from drdash.web.frame import frame_of, page, server_or_404, unkept
+from drdash.web.frame import frame_of, page, server_or_404
 from drdash.web.kept import Kept
 from drdash.web.phrases import phrase
 
@@ -64,7 +64,7 @@ def shown(request: HttpRequest, uuid: str) -> HttpResponse:
     }
     if whole:
         return page(request, "servers/screenshot.html", context, frame=frame)
-    return unkept(render(request, "servers/_screenshot.html", context))
+    return render(request, "servers/_screenshot.html", context)
 
 
 @require_safe
@@ -78,14 +78,14 @@ def picture(request: HttpRequest, uuid: str, size: str) -> HttpResponse:
     if answer is None:
         raise Http404
     if isinstance(answer, Trouble):
-        return unkept(HttpResponse(answer.sentence, content_type="text/plain; charset=utf-8", status=404))
+        return HttpResponse(answer.sentence, content_type="text/plain; charset=utf-8", status=404)
     headers = {
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Content-Disposition": f'inline; filename="screenshot.{answer.type.partition("/")[2]}"',
     }
-    return unkept(HttpResponse(answer.body, content_type=answer.type, headers=headers))
+    return HttpResponse(answer.body, content_type=answer.type, headers=headers)
 
 
 def _got(tenant: Tenant, test: AutomatedTest, href: str) -> _Got | None:

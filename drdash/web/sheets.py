@@ -41,5 +41,4 @@ def sheet(name: str, head: Iterable[str], rows: Iterable[Iterable[object]], *, n
     answer = StreamingHttpResponse(lines(head, rows), content_type=TYPE)
     stamp = f"{now.astimezone(UTC):%Y-%m-%dT%H%MZ}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}-{stamp}.csv"'
-    answer.headers["Cache-Control"] = "private, no-store"
     return answer

@@ -24,7 +24,7 @@ from drdash.tenants.checking import Refusal
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
 from drdash.web import proving, tenantcards, tokens
-from drdash.web.frame import frame_of, page, unkept, user_of, wants_part
+from drdash.web.frame import frame_of, page, user_of, wants_part
 from drdash.web.paging import paged
 from drdash.web.pauses import pauses_of
 from drdash.web.phrases import Phrase
@@ -51,7 +51,7 @@ def tenants(request: HttpRequest) -> HttpResponse:
         "partners": _partners() if user_of(request).is_superuser else [],
     }
     if wants_part(request, "results"):
-        response = unkept(render(request, "tenants/_results.html", context))
+        response = render(request, "tenants/_results.html", context)
         response.headers["HX-Push-Url"] = context["url"]
         return response
     return page(request, "tenants/page.html", context, frame=frame)

@@ -141,8 +141,15 @@ def test_nothing_on_a_page_needs_inline_script_or_style(acme: Tenant, signed_in:
 
 def test_pages_are_not_kept_by_any_cache(acme: Tenant, signed_in: SignedIn) -> None:
     publish(acme.pk, server())
-    for path in PAGES:
-        assert signed_in("alice").get(path)["Cache-Control"] == "private, no-store"
+    alice = signed_in("alice")
+    for path in (*PAGES, "/nowhere/", "/actions/0/", "/batches/new/"):
+        assert alice.get(path)["Cache-Control"] == "private, no-store"
+    assert alice.get("/", headers={"Host": "elsewhere"})["Cache-Control"] == "private, no-store"
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(User.objects.get(username="alice"))
+    refused = strict.post("/stay/")
+    assert (refused.status_code, refused["Cache-Control"]) == (403, "private, no-store")
+    assert "no-store" in Client().get("/healthz")["Cache-Control"]
 
 
 def test_ids_match_in_any_case_and_may_be_anything(acme: Tenant, signed_in: SignedIn) -> None:
