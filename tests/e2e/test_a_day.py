@@ -8,11 +8,18 @@ from typing import Protocol
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import POLL_SECONDS, House, Person, SignIn
+from tests.e2e.conftest import House, Person, SignIn
 from tests.e2e.everywhere import servers
+from tests.e2e.test_people import SOON
 from tests.sizes import TORTURE
+from tests.webs import wait_until
 
-SOON = 1000 * (POLL_SECONDS + 5)
+# What a reader of the screen is told, from now on.
+LISTEN = """() => {
+    window.spoken = [];
+    const told = document.querySelector("#said");
+    new MutationObserver(() => spoken.push(told.textContent)).observe(told, { childList: true });
+}"""
 FAR = 250  # more keystrokes than that nobody makes on the way to a button
 
 
@@ -115,12 +122,13 @@ def test_an_operators_day(person: SignIn, house: House, hand: Hand, width: int) 
     expect(start_test).to_be_enabled(timeout=SOON)
 
     # It is tested, and the test is stopped.
+    page.evaluate(LISTEN)
     hand.press(start_test)
     go(page, hand, f"Start test of {name}")
     expect(panel).to_contain_text("Accepted, not done yet", timeout=SOON)
     house.cloud("clock", advance=120)
     expect(state).to_contain_text("Test running", timeout=SOON)
-    expect(page.locator("#said")).to_have_text("Test running")
+    wait_until(lambda: "Test running" in page.evaluate("spoken"), "it is said, whatever is said after it")
     stop = page.locator(f"[id='panel-stop_failover-{key}']")
     hand.press(stop)
     go(page, hand, f"Stop test of {name}")

@@ -1,8 +1,9 @@
 """What changes while someone is at it: the focus stays, a dialog stays, a row says that it goes before it goes."""
 
 import re
+import time
 
-from playwright.sync_api import APIResponse, Page, Request, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.e2e.conftest import POLL_SECONDS, House, SignIn
 from tests.e2e.test_people import SOON
@@ -62,59 +63,64 @@ def test_nothing_is_taken_from_under_a_pointer_or_a_focus_and_without_a_stream_t
 
 
 def streams_say(page: Page, *events: str) -> None:
-    """Each stream of the page says one of these events and ends; those that follow say nothing."""
+    """From now on each stream of the page says one of these events and ends; those that follow only live."""
     left = [f"id: {number}-0.eyes\nevent: {event}\ndata: 1\n\n" for number, event in enumerate(events)]
+
+    def say(route: Route) -> None:
+        beat = f"event: beat\ndata: {time.time()}\n\n"
+        route.fulfill(content_type="text/event-stream", body=left.pop(0) if left else beat)
+
     page.add_init_script("Math.random = () => 0")  # a stream that ended comes again after a second
-    page.route(
-        "**/events/**",
-        lambda route: route.fulfill(content_type="text/event-stream", body=left.pop(0) if left else ":\n\n"),
-    )
+    page.route("**/events/**", say)
+
+
+def hears(page: Page, number: int) -> None:
+    """Wait until the event of that number was heard: the streams after it ask for what comes after it."""
+    page.wait_for_event("request", lambda one: f"after={number}-0" in one.url)
 
 
 def test_what_is_heard_while_an_answer_is_on_its_way_is_asked_for_once_it_is_there(person: SignIn) -> None:
     viewer = person("viewer", troubled=True)
     page = viewer.page
-    held: list[tuple[Route, APIResponse]] = []
+    held: list[Route] = []
     targets = ["follow"]
 
     def hold(route: Route) -> None:
         if route.request.headers.get("hx-target") in targets:
             targets.clear()
-            held.append((route, route.fetch()))
+            held.append(route)
         else:
             route.continue_()
 
     def follows(request: Request) -> bool:
         return request.headers.get("hx-target") == "follow"
 
-    def let_go() -> None:
-        route, answer = held.pop()
-        route.fulfill(response=answer)
-
     page.route("**/servers/**", hold)
     streams_say(page, "estate-changed", "estate-changed")
+    viewer.open("/servers/?type=RECOVERY")
+    hears(page, 1)
     with page.expect_request(follows):
-        viewer.open("/servers/?type=RECOVERY")
-    page.wait_for_event("requestfinished", lambda one: "/events/" in one.url)
-    with page.expect_request(follows):
-        let_go()
+        held.pop().continue_()
 
-    streams_say(page, "estate-changed")
     targets.append("results")
-    page.locator("#sort-name").click()
-    page.wait_for_event("requestfinished", lambda one: "/events/" in one.url)
+    with page.expect_request(lambda one: one.headers.get("hx-target") == "results"):
+        page.locator("#sort-name").click()
+    streams_say(page, "estate-changed")
+    hears(page, 0)
     with page.expect_request(follows) as whole:
-        let_go()
+        held.pop().continue_()
     assert "x-have" not in whole.value.headers, "its rows may be older than those that the stream sent"
 
 
 def test_what_is_typed_outlives_a_change_of_rights(person: SignIn) -> None:
     viewer = person("viewer", troubled=True)
-    streams_say(viewer.page, "beat", "rights-changed")
+    streams_say(viewer.page)
     page = viewer.open("/servers/")
     name = page.locator("#save-view [name=name]")
     name.evaluate("one => { one.closest('details').open = true; }")
     name.fill("Half of a name")
+    expect(page.locator("#stream-lost")).to_be_hidden()
+    streams_say(page, "rights-changed")
     expect(page.locator("#stream-lost")).to_be_visible()
     assert name.input_value() == "Half of a name"
     assert viewer.stayed()

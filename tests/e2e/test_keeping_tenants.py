@@ -10,6 +10,7 @@ from drdash.simulator.server import running
 from drdash.simulator.simulation import Simulator
 from tests.e2e.conftest import Person, SignIn
 from tests.e2e.everywhere import fill
+from tests.webs import wait_until
 
 CONNECT = "/tenants/connect/"
 
@@ -58,6 +59,7 @@ def test_a_superuser_connects_a_client_after_a_mistake_pauses_holds_back_and_tak
     with another.expect_navigation():
         page.get_by_role("button", name="Check and connect").click()
     # By now every page of the admin has heard that there is a tenant more to see: this one waits for its answer.
+    wait_until(lambda: held or page.evaluate("''"), "its answer is there")
     [(route, answer)] = held
     route.fulfill(response=answer)
     page.wait_for_url(re.compile(r"/tenants/\d+/$"))

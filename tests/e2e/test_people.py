@@ -1,14 +1,13 @@
 """What people do with it, in a real browser: nothing here reloads a page."""
 
 import re
-import time
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import POLL_SECONDS, House, Person, SignIn
 
-SOON = 1000 * (POLL_SECONDS + 5)  # ms: what comes with the next poll, on a busy machine
+SOON = 1000 * (POLL_SECONDS + 25)  # ms: what comes with the next poll, on a machine with much else to do
 
 
 def allowed_test(person: Person) -> tuple[str, str]:
@@ -17,6 +16,11 @@ def allowed_test(person: Person) -> tuple[str, str]:
     button = page.locator("button[id^=row-start_failover_test-]:enabled").first
     key = str(button.get_attribute("id")).removeprefix("row-start_failover_test-")
     return key, page.locator(f"[id='server-row-{key}'] th a").inner_text()
+
+
+def passes(house: House) -> int:
+    """How often the cloud's list of sites was asked for, as each pass does."""
+    return len([one for one in house.cloud("requests", "GET")["requests"] if one["path"].endswith("/sites")])
 
 
 def button(page: Page, kind: str, key: str) -> Locator:
@@ -33,14 +37,13 @@ def test_a_change_in_the_cloud_is_on_the_open_pages_within_an_interval(person: S
     expect(overview.locator("#notices")).not_to_contain_text(name)
 
     house.cloud("world", server=key, status="FAILOVER_PROD")
-    before = time.monotonic()
+    before = passes(house)
     expect(row).to_contain_text("Production running", timeout=SOON)
     expect(overview.locator("#notices")).to_contain_text(name, timeout=SOON)
     expect(overview.locator("#overview")).to_contain_text(name, timeout=SOON)
-    took = time.monotonic() - before
+    assert passes(house) <= before + 3, "it came with the next pass: more may have begun before a busy browser drew it"
     assert lister.stayed()
     assert watcher.stayed()
-    assert took < 2 * POLL_SECONDS, "no later than the next pass, also on a machine that is busy"
 
 
 def test_filters_work_in_place_and_live_in_the_address(person: SignIn) -> None:
@@ -71,6 +74,7 @@ def test_production_wants_the_servers_name_typed(person: SignIn, house: House) -
     page = admin.open("/servers/?type=RECOVERY&blocked=false&status=STAND_BY")
     start = page.locator("button[id^=row-start_failover_prod-]:enabled").first
     key = str(start.get_attribute("id")).removeprefix("row-start_failover_prod-")
+    before = house.posts(key)
     expect(operator.open(f"/servers/{key}/").locator("#panel")).not_to_contain_text("Start production")
 
     dialog = page.get_by_role("dialog")
@@ -94,7 +98,7 @@ def test_production_wants_the_servers_name_typed(person: SignIn, house: House) -
     expect(confirm).to_be_in_viewport()
     expect(confirm).to_have_attribute("aria-invalid", "true")
     expect(confirm).to_have_accessible_description(re.compile("^Type the server's name"))
-    assert house.posts(key) == []
+    assert house.posts(key) == before
     assert admin.stayed()
 
 
@@ -149,4 +153,4 @@ def test_who_signs_out_in_one_window_sees_nothing_in_the_others(person: SignIn) 
     other.locator(".me summary").click()
     other.get_by_role("button", name="Sign out").click()
     other.wait_for_url("**/login/")
-    page.wait_for_url("**/login/**", timeout=5000)
+    page.wait_for_url("**/login/**", timeout=SOON)

@@ -3,8 +3,9 @@
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import POLL_SECONDS, House, Person, SignIn
+from tests.webs import wait_until
 
-LATE = 1000 * (2 * POLL_SECONDS + 5)  # ms
+LATE = 1000 * (2 * POLL_SECONDS + 20)  # ms, on a machine with much else to do
 
 
 def sit_before(person: SignIn, path: str) -> Person:
@@ -41,7 +42,7 @@ def no_green(page: Page) -> bool:
 
 def test_the_poller_dies(person: SignIn, house: House) -> None:
     someone = sit_before(person, "/sites/")
-    assert not no_green(someone.page), "while the data is current, green is seen"
+    wait_until(lambda: not no_green(someone.page), "while the data is current, green is seen")
     with house.dead("worker", "beat"):
         says_stale(someone.page)
         assert someone.stayed()
@@ -86,9 +87,10 @@ def test_the_freshness_and_the_rows_never_disagree(person: SignIn, house: House)
     with house.dead("worker", "beat"):
         stale = someone.page.evaluate(
             """async () => {
-                const health = document.querySelector(".health:not(.is-stale)");
-                const early = health.outerHTML.replace('class="health', 'class="is-stale health');
-                htmx.swap(health, early, { swapStyle: "outerHTML" });
+                const health = document.querySelector(".health");
+                const early = health.cloneNode(true);
+                early.classList.add("is-stale");
+                htmx.swap(health, early.outerHTML, { swapStyle: "outerHTML" });
                 await new Promise(requestAnimationFrame);  // what is about to be painted
                 const told = document.querySelectorAll(".health.is-stale").length > 0;
                 const shown = document.querySelectorAll("#main .is-stale[data-tenant]").length > 0;

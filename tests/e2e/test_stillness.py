@@ -2,19 +2,19 @@
 
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import POLL_SECONDS, House, Person, SignIn
+from tests.e2e.conftest import House, Person, SignIn
 from tests.e2e.everywhere import servers
+from tests.e2e.test_people import SOON
 from tests.e2e.watching import seen, watch
 from tests.sizes import TORTURE, cases, tell
 
-POLL = 1000 * (POLL_SECONDS + 5)
 WIDTHS = (1280, 360) if TORTURE else (1280,)
 
 
 def a_poll(someone: Person) -> None:
     """One more pass is told on the page."""
     health = someone.page.locator("[data-as-of]").first
-    expect(health).not_to_have_attribute("data-as-of", str(health.get_attribute("data-as-of")), timeout=POLL)
+    expect(health).not_to_have_attribute("data-as-of", str(health.get_attribute("data-as-of")), timeout=SOON)
 
 
 def test_an_idle_list_stands_still_and_a_busy_one_hardly_moves(person: SignIn, house: House) -> None:

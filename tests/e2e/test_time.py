@@ -32,7 +32,7 @@ def test_who_goes_back_sees_what_is_and_a_page_that_was_kept_loads_anew(person: 
     assert page.locator("html").get_attribute("data-now") != drawn
     page.evaluate("window.marked = true")
     with page.expect_navigation():
-        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+        page.evaluate("setTimeout(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })))")
     assert page.evaluate("window.marked === undefined")
 
 
