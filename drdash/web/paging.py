@@ -17,7 +17,7 @@ def paged(request: HttpRequest, listed: Any, here: str, params: dict[str, str], 
 
     def url(number: int) -> str:
         query = {**given, "page": str(number)} if number > 1 else given
-        return f"{here}?{urlencode(query)}" if query else here
+        return f"{here}?{urlencode(query, safe=',')}" if query else here
 
     return {
         "shown": shown,

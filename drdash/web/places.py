@@ -15,6 +15,7 @@ from drdash.web.columns import Cells
 from drdash.web.facets import View
 from drdash.web.finding import UNSAID
 from drdash.web.frame import Frame, digest, frame_of, page, part, wants_part
+from drdash.web.paging import paged
 from drdash.web.phrases import phrase
 from drdash.web.seeking import CHOOSABLE, HEADINGS, Place, Sought, ordered
 from drdash.web.wording import look_of
@@ -47,19 +48,19 @@ def sites(request: HttpRequest) -> HttpResponse:
     found = [one for one in every if sought.finds(one)]
     listed = ordered([one for one in found if sought.matches(one)], sought.sort)
     views = [*_built_in(found, sought), *_own(request.user, every, sought)]
-    url = sought.url()
     chosen = columns.shown(sought.columns, CHOOSABLE)
+    turned = paged(request, listed, reverse("sites"), sought.params())
     context = {
+        **turned,
         "sought": sought,
         "params": sought.params(q=""),
-        "query": url.removeprefix(reverse("sites")),
+        "query": sought.url().removeprefix(reverse("sites")),
         "rows": [
             rows.site_row(
                 frame.reach.tenants[one.estate.tenant], one.estate, one.seen, stale=frame.stale[one.estate.tenant]
             )
-            for one in listed
+            for one in turned["shown"]
         ],
-        "count": len(listed),
         "columns": columns.headings(HEADINGS, sought.sort, sought.url),
         "hides": columns.hides(chosen, CHOOSABLE),
         "shape": [(name, HEADINGS[name], name in chosen) for name in CHOOSABLE],
@@ -69,11 +70,10 @@ def sites(request: HttpRequest) -> HttpResponse:
         "all": sought.url(readiness=""),
         "unfiltered": not sought.readiness,
         "total": len(found),
-        "url": url,
         "csv": sought.url(reverse("sites-csv")),
         "filtered": bool(sought.q or sought.readiness),
         "no_tenant": not frame.estates,
-        "have": digest([sought, views, *((one.estate.tenant, one.site.key) for one in listed)]),
+        "have": digest([turned["url"], views, *((one.estate.tenant, one.site.key) for one in turned["shown"])]),
     }
     if not wants_part(request, "results"):
         context["saved_views"] = saved.of(request.user, "sites")
@@ -81,7 +81,7 @@ def sites(request: HttpRequest) -> HttpResponse:
     if "X-Refresh" in request.headers:
         return part(request, "sites/_results.html", context)
     response = render(request, "sites/_results.html", context)
-    response.headers["HX-Push-Url"] = url
+    response.headers["HX-Push-Url"] = turned["url"]
     return response
 
 

@@ -155,6 +155,18 @@ def test_sites_are_filtered_sorted_and_taken_away(acme: Tenant, signed_in: Signe
     assert table(bob, "/sites/csv/?readiness=error")[0]["issues"] == "ERROR Quota: It is Quota."
 
 
+def test_many_sites_come_a_page_at_a_time_and_go_into_a_file_together(acme: Tenant, signed_in: SignedIn) -> None:
+    publish(acme.pk, server(), sites=tuple(site(f"p-{number:02}") for number in range(51)))
+    bob = signed_in("bob")
+    first, last = read(bob, "/sites/?columns=status,issues"), read(bob, "/sites/?columns=status,issues&page=2")
+    assert (first.count('id="site-row-'), last.count('id="site-row-')) == (50, 1)
+    assert 'href="/sites/?columns=status,issues&amp;page=2"' in first
+    assert "Page 2 of 2" in last
+    assert "51 sites" in last
+    assert 'form="save-view" value="?columns=status,issues"' in last
+    assert len(table(bob, "/sites/csv/?page=2")) == 51
+
+
 def test_a_list_of_sites_keeps_its_columns_in_its_address_and_in_its_file(acme: Tenant, signed_in: SignedIn) -> None:
     publish(acme.pk, server(), sites=(site(), site("p-9", failover_readiness="ERROR")))
     bob = signed_in("bob")
