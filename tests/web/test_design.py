@@ -109,6 +109,45 @@ def test_colours_are_tokens() -> None:
                 assert not re.search(r"#[0-9a-f]{3,8}\b|rgb|hsl", re.sub(r"\[href[^]]*\]", "", value)), (selector, name)
 
 
+# What lies beside the scale of distances: out of sight, on a line, as wide as a box or a border.
+BESIDE = {
+    (".skip", "left"),
+    (".steps > li::before", "left"),
+    (".picks.servers tbody th:not(:has(.pick))", "padding-left"),
+    (".why form", "margin"),
+    (".alone main", "margin"),
+}
+DISTANCE = re.compile(r"(?:padding|margin|inset|gap|top|right|bottom|left)(?:-\w+)*|(?:row|column)-gap")
+
+
+def test_each_distance_is_a_step_of_the_scale() -> None:
+    """Or goes with its own text, in em."""
+    told = [(selector, name, value) for selector, body in rules(CSS) for name, value in body.items()]
+    literal = {
+        (selector, name)
+        for selector, name, value in told
+        if DISTANCE.fullmatch(name) and re.search(r"\d(?:rem|px|v[hw])", value)
+    }
+    assert literal <= BESIDE
+    assert len(re.findall(r"--s\d: ", CSS)) == 6
+
+
+def test_sizes_of_type_corners_and_movements_are_tokens() -> None:
+    written = {
+        "font-size": r"var\(--t\d\)|1rem|0|[\d.]+(?:%|pt)",
+        "border-radius": r"(?:(?:var\(--(?:r\d|pill)\)|0) ?)+",
+        "animation": r"\w+ var\(--(?:flash|turn)\)(?: infinite)?",
+    }
+    for selector, told in rules(CSS):
+        for name in written.keys() & told.keys():
+            assert selector == ".wish .old" or re.fullmatch(written[name], told[name]), (selector, name)
+
+
+def test_every_token_is_used_and_every_one_that_is_used_is_there() -> None:
+    plain = re.sub(r"/\*.*?\*/", "", CSS, flags=re.DOTALL)
+    assert set(re.findall(r"(--[\w-]+):", plain)) == set(re.findall(r"var\((--[\w-]+)\)", plain))
+
+
 @pytest.mark.parametrize("asked", ["prefers-reduced-motion: no-preference", "prefers-contrast: more", "forced-colors"])
 def test_what_the_system_asks_for_is_heard(asked: str) -> None:
     assert f"@media ({asked}" in CSS
