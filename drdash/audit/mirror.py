@@ -20,12 +20,14 @@ from django.db import DatabaseError, connection
 from drdash.audit.chain import Link
 from drdash.audit.models import Entry
 from drdash.clock import boot_seconds
+from drdash.english import english
 
 log = logging.getLogger(__name__)
 
 LATE_SECONDS = 2.0
 AGAIN_SECONDS = 5.0
 LOOK_SECONDS = 30.0
+NOT_OURS = english("The file %(path)s is not of this audit. Move it away, and a new one is begun.")
 _BLOCK = 64 * 1024
 
 
@@ -71,8 +73,8 @@ class Mirror:
         with self._changed:
             late = self._wanted > self._reached and boot_seconds() - self._wanted_at > LATE_SECONDS
             if self._problem:
-                return f"The audit's mirror cannot be written: {self._problem}"
-            return f"The audit's mirror does not answer: {self.path} hangs." if late else ""
+                return english("The audit's mirror cannot be written: %(problem)s", problem=self._problem)
+            return english("The audit's mirror does not answer: %(path)s hangs.", path=self.path) if late else ""
 
     def settle(self, seconds: float = 10) -> bool:
         """Wait until the file is level with what was committed before; False when it is not in time."""
@@ -92,7 +94,7 @@ class Mirror:
             fcntl.flock(file, fcntl.LOCK_EX)
             last = _last(file)
             if last is not None and not Entry.objects.filter(number=last.number, hash=last.hash).exists():
-                raise Parted(f"{self.path} is not of this audit. Move it away, and a new one is begun.")
+                raise Parted(NOT_OURS % {"path": self.path})
             entries = Entry.objects.filter(number__gt=last.number if last else 0).order_by("number")
             written = b"".join(entry.link().line() for entry in entries.iterator())
             if written:
@@ -151,4 +153,4 @@ def _last(file: BinaryIO) -> Link | None:
     try:
         return msgspec.json.decode(whole.rstrip(b"\n").rpartition(b"\n")[2], type=Link)
     except msgspec.MsgspecError:
-        raise Parted(f"{file.name} has a line that is no entry of the audit.") from None
+        raise Parted(english("The file %(path)s has a line that is no entry of the audit.", path=file.name)) from None

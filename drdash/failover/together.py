@@ -102,7 +102,7 @@ def decline(asked: Iterable[Approval], *, by: User, said: str, now: datetime) ->
 def withdraw(batch: Batch, items: QuerySet[Item], *, by: User, now: datetime) -> None:
     """What was stopped needs nobody's word any more."""
     for approval in of(batch, *LIVES).filter(item__in=items):
-        consents.move(approval, LIVES, Consent.WITHDRAWN, now=now, by=by, said="The batch was stopped.")
+        consents.move(approval, LIVES, Consent.WITHDRAWN, now=now, by=by, said=english("The batch was stopped."))
 
 
 def _not_now(approval: Approval, why: str) -> str:

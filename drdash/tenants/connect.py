@@ -16,7 +16,7 @@ from drdash.tenants.shelf import begin
 
 __all__ = ["WHERE", "Connected", "Refusal", "connect", "grant_called"]
 
-WHERE = (
+WHERE = english(
     "An API client is made in the cloud's management console, under Settings, API clients, Create API client, by an "
     "administrator of the tenant that is to be watched (of the partner, for all of its customers). The client gets the "
     "roles of the administrator who makes it, and keeps them: for disaster recovery as an administrator "

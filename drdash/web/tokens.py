@@ -127,7 +127,7 @@ def revoke(user: User, *, by: User | None, tenant: Tenant | None = None) -> bool
         else:
             access.must_administer(by, tenant)
             if access.reach(user).role(tenant.pk) is None and not by.is_superuser:
-                raise Denied("Whose token it is, is no member of the tenant.")
+                raise Denied(english("Whose token it is, is no member of the tenant."))
     with writing():
         held = held_by(user)
         TokenRight.objects.filter(user=user).delete()

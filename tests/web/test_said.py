@@ -11,6 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext
 
 from drdash.english import english
+from drdash.tenants.connect import WHERE
 from drdash.web.phrases import joined, phrase, phrases
 from drdash.web.said import said, stored
 
@@ -47,6 +48,14 @@ def test_what_was_stored_is_said_with_the_names_that_stand_in_it_as_they_are() -
         assert said("The cloud could not be asked: The cloud gave no access token in time.") == (
             "クラウドに問い合わせできませんでした：クラウドが時間内にアクセストークンを発行しませんでした。"
         )
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_what_every_page_or_the_first_one_tells_is_known(language: str) -> None:
+    why = "The file /data/a.jsonl is not of this audit. Move it away, and a new one is begun."
+    with translation.override(language):
+        assert said(WHERE) != WHERE
+        assert "audit" not in said(f"The audit's mirror cannot be written: {why}")
 
 
 def test_sentences_side_by_side_are_said_one_after_the_other_and_the_clouds_words_stay() -> None:
