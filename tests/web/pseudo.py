@@ -16,13 +16,17 @@ ALONE = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "me
 
 
 class Pseudo:
-    """A catalog in which everything is translated."""
+    """A catalog in which everything is translated that is in a real one."""
+
+    def __init__(self, real: trans_real.DjangoTranslation) -> None:
+        self._catalog = real._catalog  # type: ignore[attr-defined]
+        self._known = {key if isinstance(key, str) else key[0] for key in self._catalog.keys()}  # noqa: SIM118 - it is no real dict
 
     def gettext(self, message: str) -> str:
-        return f"{OPENS}{message.rpartition(chr(4))[2]}{CLOSES}"
+        return f"{OPENS}{message.rpartition(chr(4))[2]}{CLOSES}" if message in self._known else message
 
     def ngettext(self, one: str, many: str, number: int) -> str:
-        return self.gettext(one if number == 1 else many)
+        return f"{OPENS}{(one if number == 1 else many).rpartition(chr(4))[2]}{CLOSES}"
 
     def to_language(self) -> str:
         return "de"
@@ -33,7 +37,7 @@ def pseudo() -> Iterator[None]:
     """Meanwhile whoever asks for German is answered in no language at all."""
     catalogs: dict[str, object] = trans_real._translations  # type: ignore[attr-defined]
     kept = catalogs.pop("de", None)
-    catalogs["de"] = Pseudo()
+    catalogs["de"] = Pseudo(trans_real.DjangoTranslation("de"))
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import msgspec
 import pytest
@@ -26,7 +27,7 @@ from tests.web.pseudo import Data, pseudo, unmarked
 from tests.web.two_tenants import Asked, World, two_tenants
 from tests.web.who_may import TABLE
 
-LINK = re.compile(r'(?:href|action|hx-get|formaction)="(/[^"]*)"')
+LINK = re.compile(r'(?:href|action|hx-get|formaction)="([/?][^"]*)"')
 # Whose words are their own: Django's, and programs'. And what is there for who builds it.
 OTHERS = ("admin/", "api/", "healthz", "readyz", "styleguide/", "logout/", "language/", "theme/", "stay/")
 GERMAN = {"Accept-Language": "de"}
@@ -75,7 +76,8 @@ def strings(value: Any) -> Iterator[str]:
 
 def data(world: World) -> Data:
     """Whatever a cloud said, and whatever is stored."""
-    known = {"GiB", "MiB", "UTC", world.simulator.url, "127.0.0.1", *(name for _, name in settings.LANGUAGES)}
+    known = {"GiB", "MiB", "UTC", "https://", "127.0.0.1", world.simulator.url}
+    known |= {name for _, name in settings.LANGUAGES}
     for tenant in Tenant.objects.all():
         estate = store().load(tenant.pk)
         servers = [seen.record for seen in estate.servers.values()]
@@ -123,7 +125,7 @@ def every_page(world: World) -> Iterator[tuple[str, str, str]]:
             continue
         page = answer.content.decode()
         yield role, path, page
-        for link in map(html.unescape, LINK.findall(page)):
+        for link in (urljoin(path, html.unescape(link)) for link in LINK.findall(page)):
             what, here = kind(link), not link[1:].startswith((*OTHERS, "static/"))
             if here and role != "anonymous" and link not in taken and counts[what] < cases(1, full=12):
                 counts[what] += 1
