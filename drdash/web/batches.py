@@ -41,11 +41,15 @@ def batches(request: HttpRequest) -> HttpResponse:
 def batch(request: HttpRequest, pk: int) -> HttpResponse:
     """One batch, with what became of each server."""
     frame = frame_of(request)
-    found = batch_or_404(frame.reach, pk)
+    return _one(request, frame, batch_or_404(frame.reach, pk))
+
+
+def _one(request: HttpRequest, frame: Frame, found: Batch, *, wrong: dict[str, str] | None = None) -> HttpResponse:
     card = _card(request, frame.reach, found)
     context: dict[str, Any] = {
         "card": card,
         "batch": found,
+        "wrong": wrong,
         "may_stop": bool(card.left) and domain.may_stop(found, user_of(request), frame.reach),
         "password": found.production and not proving.proven(request),
         "do": preflights.name_of(found),
@@ -55,14 +59,15 @@ def batch(request: HttpRequest, pk: int) -> HttpResponse:
     context["have"] = digest([card, context["may_stop"], context["password"], context["asked"], context["answers"]])
     if wants_part(request, "batch"):
         return part(request, "batches/_batch.html", context)
-    return page(request, "batches/one.html", context, frame=frame)
+    return page(request, "batches/one.html", context, frame=frame, status=409 if wrong else 200)
 
 
 @sensitive_post_parameters("password")
 @require_POST
 def do(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
     """Go on with it, pause it, or stop it."""
-    found, user, now = batch_or_404(frame_of(request).reach, pk), user_of(request), timezone.now()
+    frame, user, now = frame_of(request), user_of(request), timezone.now()
+    found = batch_or_404(frame.reach, pk)
     try:
         if deed == "go-on":
             _go_on(request, found)
@@ -73,7 +78,10 @@ def do(request: HttpRequest, pk: int, deed: str) -> HttpResponse:
         else:
             raise Http404
     except NotDone as problem:
-        messages.error(request, said(str(problem)))
+        words = said(str(problem))
+        messages.error(request, words)
+        if problem.fields:
+            return _one(request, frame, found, wrong=dict.fromkeys(problem.fields, words))
     return redirect("batch", pk)
 
 
@@ -82,7 +90,7 @@ def _go_on(request: HttpRequest, found: Batch) -> None:
     # Of production it is a click as any other.
     asked = found.user_id == user.pk and found.production and not proving.proven(request)
     if asked and not proving.prove(request, request.POST.get("password", "")):
-        raise NotDone(english("The password is not right, so nothing goes on."))
+        raise NotDone(english("The password is not right, so nothing goes on."), "password")
     running.start(found, by=user, now=timezone.now())
 
 

@@ -26,7 +26,7 @@ from drdash.web import proving, tokens
 from drdash.web.frame import frame_of, user_of
 from drdash.web.said import said
 from drdash.web.signing_in import SIGNED_IN, WRONG, NewPassword, Throttled, told_of
-from drdash.web.tenants import one_kept
+from drdash.web.tenants import one_kept, show
 
 form = require_http_methods(["GET", "HEAD", "POST"])  # Django takes a PUT for a POST
 _login = form(
@@ -101,7 +101,8 @@ def revoke_token(request: HttpRequest) -> HttpResponse:
 @require_POST
 def member_token(request: HttpRequest, pk: int, user: int, deed: str) -> HttpResponse:
     """Let a member's token run production in a tenant, take that back, or revoke it."""
-    tenant = one_kept(request, frame_of(request).reach, pk)
+    frame = frame_of(request)
+    tenant = one_kept(request, frame.reach, pk)
     whose = get_object_or_404(User, pk=user)
     if deed not in {"allow", "take-back", "revoke"} or access.reach(whose).role(pk) is None:
         raise Http404
@@ -113,7 +114,9 @@ def member_token(request: HttpRequest, pk: int, user: int, deed: str) -> HttpRes
         tokens.revoke(whose, by=by, tenant=tenant)
         messages.success(request, gettext("%(name)s's token is revoked.") % {"name": name})
     elif not proving.proven(request) and not proving.prove(request, request.POST.get("password", "")):
-        messages.error(request, f"{said(WRONG)} {gettext('Nothing was allowed.')}")
+        wrong = f"{said(WRONG)} {gettext('Nothing was allowed.')}"
+        messages.error(request, wrong)
+        return show(request, frame, tenant, wrong={f"token-{user}": wrong})
     else:
         try:
             tokens.allow(whose, tenant, mark=request.POST.get("mark", ""), by=by)

@@ -24,7 +24,7 @@ from drdash.tenants.checking import Refusal
 from drdash.tenants.models import Credential, Membership, Tenant
 from drdash.tenants.roles import Role
 from drdash.web import proving, tenantcards, tokens
-from drdash.web.frame import frame_of, page, user_of, wants_part
+from drdash.web.frame import Frame, frame_of, page, user_of, wants_part
 from drdash.web.paging import paged
 from drdash.web.pauses import pauses_of
 from drdash.web.phrases import Phrase
@@ -61,7 +61,11 @@ def tenants(request: HttpRequest) -> HttpResponse:
 def tenant(request: HttpRequest, pk: int) -> HttpResponse:
     """One tenant: its state, what it is read with, what acts, who may see it, what was done with it."""
     frame = frame_of(request)
-    one = one_kept(request, frame.reach, pk)
+    return show(request, frame, one_kept(request, frame.reach, pk))
+
+
+def show(request: HttpRequest, frame: Frame, one: Tenant, *, wrong: dict[str, str] | None = None) -> HttpResponse:
+    """A tenant's page. ``wrong``: what is, with the password that was given for someone's token."""
     [card] = cards_of([one], keeps=True)
     deeds = ["resume" if one.paused else "pause", "disarm" if one.armed else "arm"]
     if not one.two_persons or user_of(request).is_superuser:
@@ -69,6 +73,7 @@ def tenant(request: HttpRequest, pk: int) -> HttpResponse:
     people = Membership.objects.filter(Q(tenant=one) | Q(tenant=None), user__is_active=True).select_related("user")
     context = {
         "card": card,
+        "wrong": wrong,
         "within": one.pk in frame.reach.tenants,
         "admins": access.count_admins(one),
         "offers": [(name, DEEDS[name]) for name in deeds],
@@ -79,7 +84,7 @@ def tenant(request: HttpRequest, pk: int) -> HttpResponse:
         "proven": proving.proven(request),
         "entries": Entry.objects.filter(tenant=one.pk, action=None, server_uuid="")[:TOLD],
     }
-    return page(request, "tenants/one.html", context, frame=frame)
+    return page(request, "tenants/one.html", context, frame=frame, status=409 if wrong else 200)
 
 
 @require_POST

@@ -31,6 +31,11 @@ class Held(msgspec.Struct, frozen=True):
     role: Role | None = None
 
     @property
+    def field(self) -> str:
+        """What the page calls where the password for it is typed."""
+        return f"token-{self.user.pk}"
+
+    @property
     def tenants(self) -> str:
         """Where it may run production."""
         return ", ".join(right.tenant.name for right in self.rights)

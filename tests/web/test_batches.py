@@ -326,7 +326,9 @@ def test_production_goes_on_with_the_password_when_the_sign_in_is_old(
     batch = confirmed(alice, planned(alice, tenant, FIVE[0], kind=Kind.START_PROD, production=True))
     person = Person(alice).leaves_it_for_long()
     assert 'type="password"' in person.open(f"/batches/{batch.pk}/")
-    person.send(f"/batches/{batch.pk}/go-on/", password="wrong")
+    assert 'required aria-invalid="true" aria-describedby="wrong-password" autofocus>' in person.send(
+        f"/batches/{batch.pk}/go-on/", 409, password="wrong"
+    )
     batch.refresh_from_db()
     assert (batch.state, simulator.posts) == (Batch.State.PAUSED, [])
     person.send(f"/batches/{batch.pk}/go-on/", password="alice")

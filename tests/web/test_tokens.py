@@ -108,7 +108,10 @@ def test_whose_sign_in_is_old_types_the_password_first(tenant: Tenant) -> None:
     session.save()
     fields = {"mark": mark_of(token_of("dora"))}
     assert 'name="password"' in alice.open(f"/tenants/{tenant.pk}/")
-    assert "That is not your password" in alice.follow(path(tenant, "dora", "allow"), **fields)
+    status, _, html = alice.send(path(tenant, "dora", "allow"), **fields)
+    field = f"token-{user('dora').pk}"
+    assert (status, f'aria-invalid="true" aria-describedby="wrong-{field}" autofocus>' in html) == (409, True)
+    assert f'id="wrong-{field}">That is not your password' in html
     assert not TokenRight.objects.exists()
     assert "may run production" in alice.follow(path(tenant, "dora", "allow"), **fields, password=PASSWORD)
     assert may_run_production(token_of("dora"), tenant)
