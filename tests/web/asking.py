@@ -10,8 +10,12 @@ from uuid import uuid4
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
+from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
+from drdash.cloud.records import Server
+from drdash.failover.guard import Kind
+from drdash.failover.models import Action, State
 from drdash.tenants.models import Tenant
 from drdash.web import tokens
 
@@ -70,3 +74,23 @@ def in_its_own_thread(one: Any) -> Answer:
         return one()
     finally:
         connections.close_all()
+
+
+def an_action(user: User, tenant: Tenant, server: Server, state: State, **more: object) -> Action:
+    """One that is on record."""
+    return Action.objects.create(
+        **{
+            "tenant": tenant,
+            "user": user,
+            "cloud": tenant.credential.cloud,
+            "server_uuid": server.key,
+            "server_name": server.name,
+            "kind": Kind.START_TEST,
+            "production": False,
+            "idempotency_key": uuid4().hex,
+            "content": "-",
+            "state": state,
+            "requested_at": timezone.now(),
+            **more,
+        }
+    )
