@@ -84,7 +84,7 @@ class House:
         process.stdin.close()
         self.processes.append(process)
         client = redis.Redis(port=self.redis_port, password=REDIS_PASSWORD)
-        until_true(lambda: answers(client), 10)
+        until_true(lambda: answers(client), 60)
         return client
 
     def start(self) -> None:
@@ -92,7 +92,7 @@ class House:
             up = [sys.executable, "manage.py", "up", "--port", str(self.port)]
             environment = self.environment
             self.processes.append(subprocess.Popen(up, cwd=ROOT, env=environment, stdout=output, stderr=output))
-        until_true(lambda: "drdash is up" in (self.folder / "logs" / "output.log").read_text(), 60)
+        until_true(lambda: "drdash is up" in (self.folder / "logs" / "output.log").read_text(), 180)
 
     def stop(self) -> None:
         for process in reversed(self.processes):

@@ -58,7 +58,7 @@ def test_a_change_of_rights_ends_the_stream(serve: Serve, cast: Cast, change: Ca
     listener = served.settled(cookie(client), "server-row-*")
     bob = served.settled(cookie(cast.bob))
     change(cast, client)
-    assert listener.next("rights-changed")
+    assert listener.next("rights-changed", within=5.0)
     assert listener.ended.wait(SOON)
     assert not listener.rest()
     if Tenant.objects.get(pk=cast.acme.pk).enabled:
