@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,18 @@ DATA_DIR = Path(tempfile.mkdtemp(prefix="drdash-tests-"))
 (DATA_DIR / "static").mkdir()
 
 
+# Ports that the kernel gives to nobody who asks for any: what is free stays so until it is used. Each process of the
+# suite has its own.
+_PORTS = list(range(16_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8, 32_000, 8))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that was not given before."""
+    while True:
+        port = _PORTS.pop(secrets.randbelow(len(_PORTS)))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 REDIS_PORT = free_port()
@@ -108,7 +117,7 @@ def redis_process() -> Iterator[subprocess.Popen[bytes]]:
         [redis_binary(), "--port", str(REDIS_PORT), "--bind", "127.0.0.1", "--save", "", "--dir", str(DATA_DIR)],
         stdout=subprocess.DEVNULL,
     )
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while True:
         try:
             socket.create_connection(("127.0.0.1", REDIS_PORT), timeout=1).close()
@@ -125,7 +134,7 @@ def redis_process() -> Iterator[subprocess.Popen[bytes]]:
 @pytest.fixture
 def redis_url(redis_process: subprocess.Popen[bytes]) -> str:
     """The address of a real, empty Redis: settings.REDIS_URL."""
-    with socket.create_connection(("127.0.0.1", REDIS_PORT), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", REDIS_PORT), timeout=30) as connection:
         connection.sendall(b"FLUSHALL\r\n")
         assert connection.recv(64).startswith(b"+OK")
     return os.environ["REDIS_URL"]

@@ -73,12 +73,12 @@ class Elsewhere:
 
     def called(self) -> bool:
         """Wait for a call that nobody waited for yet."""
-        return self._calls.acquire(timeout=5)
+        return self._calls.acquire(timeout=60)
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _count(self) -> None:
         while True:

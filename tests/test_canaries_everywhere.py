@@ -9,8 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from html import unescape
 from pathlib import Path
@@ -30,6 +29,7 @@ from tests.canaries import CANARIES
 from tests.conftest import free_port, redis_binary
 from tests.sizes import cases
 from tests.tracking import command_lines, everything_in, found, overheard
+from tests.webs import wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 REDIS_PASSWORD, PASSWORD = "canary-secret-of-redis", "canary-secret-of-root"
@@ -84,7 +84,7 @@ class House:
         process.stdin.close()
         self.processes.append(process)
         client = redis.Redis(port=self.redis_port, password=REDIS_PASSWORD)
-        until_true(lambda: answers(client), 60)
+        wait_until(lambda: answers(client), "Redis answers")
         return client
 
     def start(self) -> None:
@@ -92,12 +92,12 @@ class House:
             up = [sys.executable, "manage.py", "up", "--port", str(self.port)]
             environment = self.environment
             self.processes.append(subprocess.Popen(up, cwd=ROOT, env=environment, stdout=output, stderr=output))
-        until_true(lambda: "drdash is up" in (self.folder / "logs" / "output.log").read_text(), 180)
+        wait_until(lambda: "drdash is up" in (self.folder / "logs" / "output.log").read_text(), "it is up", 180)
 
     def stop(self) -> None:
         for process in reversed(self.processes):
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
     def command(self, *words: str, **environment: str) -> None:
         """A command of the house, as an administrator calls it; what it says is kept."""
@@ -168,13 +168,6 @@ class House:
     def _kept(self, answer: requests.Response) -> requests.Response:
         self.fetched.append(repr(dict(answer.headers)).encode() + answer.content)
         return answer
-
-
-def until_true(condition: Callable[[], bool], seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def answers(client: redis.Redis) -> bool:
@@ -270,7 +263,7 @@ def consent(house: House, cloud: Simulator) -> None:
     page = house.get(house.post("/tenants/connect/?by=sign-in", **named).headers["Location"]).text
     there = unescape(re.search(rf'href="({re.escape(cloud.url)}[^"]*)"', page)[1])  # type: ignore[index]
     agreed = {name: values[0] for name, values in parse_qs(urlsplit(there).query).items()} | {"decision": "allow"}
-    back = requests.post(there.partition("?")[0], agreed, allow_redirects=False, timeout=10).headers["Location"]
+    back = requests.post(there.partition("?")[0], agreed, allow_redirects=False, timeout=60).headers["Location"]
     assert "code=simulated-token-code-" in back
     answer = house.get(back)
     assert answer.headers["Location"].startswith("/tenants/"), answer.text
@@ -287,7 +280,7 @@ def quoted(clouds: list[Simulator], partner: Simulator) -> None:
         {"kind": "answer", "status": 403},
     ]
     for cloud, way in zip([*clouds, partner], ways, strict=True):
-        assert cloud.arrived(path="/servers", times=2, timeout=30)
+        assert cloud.arrived(path="/servers", times=2, timeout=120)
         with cloud.lock:
             tokens = [*cloud.issuer._issued, *cloud.issuer._refreshing]
         said = " ".join(["Bearer", *tokens])
@@ -297,14 +290,15 @@ def quoted(clouds: list[Simulator], partner: Simulator) -> None:
 
 def renewed(clouds: list[Simulator]) -> None:
     """Every access token is over, so that a refresh token, a secret or a partner's token gets the next one."""
-    until_true(lambda: all(any(one.fault for one in cloud.requests) for cloud in clouds), 30)
+    wait_until(lambda: all(any(one.fault for one in cloud.requests) for cloud in clouds), "each has quoted", 120)
     before = {cloud.url: len(cloud.requests) for cloud in clouds}
     for cloud in clouds:
         with cloud.lock:
             cloud.issuer._issued.clear()
-    until_true(
+    wait_until(
         lambda: all(any("/idp/token" in one.path for one in cloud.requests[before[cloud.url] :]) for cloud in clouds),
-        60,
+        "each was asked for a token",
+        120,
     )
 
 

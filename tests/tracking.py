@@ -72,7 +72,7 @@ def _items(pairs: Any) -> Iterable[tuple[bytes, bytes]]:
 def overheard(port: int, password: str) -> Iterator[list[bytes]]:
     """All that is said to a Redis, by everyone, until the block ends: a line for each command."""
     said: list[bytes] = []
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         lines = connection.makefile("rb")
         connection.sendall(f"AUTH {password}\r\nMONITOR\r\n".encode())
         assert [lines.readline()[:3] for _ in range(2)] == [b"+OK"] * 2
@@ -90,7 +90,7 @@ def overheard(port: int, password: str) -> Iterator[list[bytes]]:
             yield said
         finally:
             connection.shutdown(socket.SHUT_RDWR)
-            listener.join(10)
+            listener.join(60)
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def command_lines(of: int) -> Iterator[set[str]]:
         yield seen
     finally:
         over.set()
-        looking.join(10)
+        looking.join(60)
 
 
 def _lines_of(root: int) -> Iterator[str]:

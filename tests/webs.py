@@ -27,7 +27,7 @@ from drdash.tenants.models import Tenant, TokenRight
 from tests.launcher import ROOT, Order, Started
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, f"not within {seconds:.0f} s: {what}"

@@ -69,11 +69,12 @@ def test_with_a_dead_mirror_every_action_works_and_every_page_tells(
     polled()
     caller, person = Caller(alice, tenant), Person(alice)
     web = webs.start(audit=way(tmp_path))
+    first = time.monotonic()
     assert caller.get(web, "servers/").ok  # its first request takes longer than any other
     begun = time.monotonic()
     answers = [caller.act(web, servers[0])]
     wait_until(lambda: "audit&#x27;s mirror" in person.get(web, "/actions/").text, "the alarm")
-    assert time.monotonic() - begun < LATE_SECONDS + 1.5
+    assert time.monotonic() - begun < LATE_SECONDS + 1.5 + 5 * (begun - first)  # on a machine that is slow, later
     answers += [caller.act(web, uuid) for uuid in servers[1:]]
     assert (
         [answer.json()["state"] for answer in answers if answer] == ["accepted"] * len(servers) == ["accepted"] * EACH

@@ -34,7 +34,7 @@ def test_an_answer_that_drips_ends_with_the_deadline(cloud: RawCloud, client: Cl
 
     assert "not there after 0.5 s" in unclear(client, cloud, deadline=SOON)
 
-    assert time.monotonic() - began < SOON + 2
+    assert time.monotonic() - began < SOON + 10
 
 
 def test_a_read_that_hangs_or_drips_ends_with_the_deadline(cloud: RawCloud, client: Client) -> None:

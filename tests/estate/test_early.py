@@ -35,7 +35,7 @@ def another_worker(tenants: list[Tenant]) -> Iterator[None]:
             yield
         finally:
             process.stdin.close()
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
 
 
 def test_no_process_asks_before_its_time(fresh_process: None) -> None:
@@ -54,5 +54,4 @@ def test_no_process_asks_before_its_time(fresh_process: None) -> None:
                 received[one.tenant].append(one)
         gaps = [after.at - before.at for own in received.values() for before, after in pairwise(own)]
         assert len(received) == many
-        assert min(gaps) >= 1.0
-        assert sum(gap < 2.0 for gap in gaps) > len(gaps) / 2  # and they do ask again
+        assert 1.0 <= min(gaps) < 2.0  # and who is not held up asks again at once

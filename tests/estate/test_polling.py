@@ -310,5 +310,5 @@ def test_work_put_aside_goes_on_after_a_surprise(fresh_process: None, monkeypatc
 
     aside.aside(surprise)
     aside.aside(done.set)
-    assert done.wait(5)
-    assert told.get(timeout=5) is KeyError
+    assert done.wait(60)
+    assert told.get(timeout=60) is KeyError

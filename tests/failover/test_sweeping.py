@@ -62,7 +62,7 @@ def test_whoever_comes_by_while_another_is_at_it_goes_on_at_once(fresh_process: 
     def meanwhile(_now: datetime) -> None:
         other = threading.Thread(target=sweeping.sweep, args=(NOW, came.append))
         other.start()
-        other.join(5)
+        other.join(60)
         assert not other.is_alive()
 
     sweeping.sweep(NOW, meanwhile)

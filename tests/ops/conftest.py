@@ -7,25 +7,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.conftest import free_port
+from tests.webs import wait_until
 
 
 def listening(port: int) -> bool:
@@ -75,7 +64,7 @@ def postgresql() -> Iterator[PostgreSQL]:
         [program / "postgres", "-D", str(data), *options], user=owner, cwd=folder, stderr=subprocess.DEVNULL
     )
     try:
-        wait_until(lambda: listening(wanted.port), 15, "PostgreSQL listens")
+        wait_until(lambda: listening(wanted.port), "PostgreSQL listens")
         create = [
             str(program / "createdb"),
             "-h",
@@ -90,11 +79,10 @@ def postgresql() -> Iterator[PostgreSQL]:
         # It listens a moment before it lets anyone in.
         wait_until(
             lambda: subprocess.run(create, env=known, capture_output=True, check=False).returncode == 0,
-            15,
             "the database is made",
         )
         yield wanted
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         shutil.rmtree(folder, ignore_errors=True)

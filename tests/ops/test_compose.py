@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import requests
 import yaml
 from cryptography.fernet import Fernet
 
-from tests.conftest import redis_binary
-from tests.ops.conftest import PostgreSQL, free_port, listening, wait_until
+from tests.conftest import free_port, redis_binary
+from tests.ops.conftest import PostgreSQL, listening
+from tests.webs import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?::([?-])([^}]*))?\}")
@@ -103,7 +105,7 @@ class Composed:
         """One command in the web service's environment, as `docker compose run web` would."""
         environment = {**self.environment("web"), **more}
         answer = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
         )
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return answer.stdout
@@ -112,7 +114,7 @@ class Composed:
         kind, *command = [self.move(one) for one in self.services[service]["healthcheck"]["test"]]
         command = ["sh", "-c", *command] if kind == "CMD-SHELL" else command
         done = subprocess.run(
-            command, cwd=ROOT, env=self.environment(service), capture_output=True, timeout=30, check=False
+            command, cwd=ROOT, env=self.environment(service), capture_output=True, timeout=60, check=False
         )
         return done.returncode == 0
 
@@ -217,19 +219,19 @@ def act(composed: Composed, token: str) -> list[tuple[int, str]]:
     """Ask for a test of a server that allows one, twice: the answers."""
     headers = {"Authorization": f"Token {token}", "X-Forwarded-Proto": "https"}
     servers = f"http://127.0.0.1:{composed.web}/api/v1/servers/"
-    listed = requests.get(servers, headers=headers, params={"type": "RECOVERY", "limit": "200"}, timeout=30).json()
+    listed = requests.get(servers, headers=headers, params={"type": "RECOVERY", "limit": "200"}, timeout=60).json()
     uuid = next(one["uuid"] for one in listed["results"] if one["actions"]["start_failover_test"]["allowed"])
     told = []
     for key in "ab":
         wish = {"action": "start_failover_test", "idempotency_key": key}
-        answer = requests.post(f"{servers}{uuid}/actions/", json=wish, headers=headers, timeout=30)
+        answer = requests.post(f"{servers}{uuid}/actions/", json=wish, headers=headers, timeout=60)
         told.append((answer.status_code, answer.text))
     return told
 
 
 def starts(simulator: str) -> list[str]:
     """What the simulator was asked to start."""
-    received = requests.get(simulator, timeout=30).json()["requests"]
+    received = requests.get(simulator, timeout=60).json()["requests"]
     return [one["path"] for one in received if ":start" in one["path"]]
 
 
@@ -240,7 +242,7 @@ def composed(tmp_path: Path, postgresql: PostgreSQL) -> Iterator[Composed]:
     for process in services.processes.values():
         process.terminate()
     for process in services.processes.values():
-        process.wait(40)
+        process.wait(120)
 
 
 @pytest.mark.postgresql
@@ -250,12 +252,12 @@ def test_the_services_start_in_order_become_healthy_and_poll(composed: Composed,
         ["python", "manage.py", "collectstatic", "--noinput"], cwd=ROOT, env=build, check=True, capture_output=True
     )
     composed.start("redis")
-    wait_until(lambda: composed.healthy("redis"), 10, "redis is healthy")
-    assert composed.start("migrate").wait(60) == 0, composed.words()
+    wait_until(lambda: composed.healthy("redis"), "redis is healthy")
+    assert composed.start("migrate").wait(120) == 0, composed.words()
     for service in ("web", "worker", "beat", "simulator"):
         composed.start(service)
-    wait_until(lambda: listening(composed.web) and listening(composed.simulator), 60, "web and the simulator listen")
-    wait_until(lambda: composed.healthy("web"), 60, "web is healthy")
+    wait_until(lambda: listening(composed.web) and listening(composed.simulator), "web and the simulator listen")
+    wait_until(lambda: composed.healthy("web"), "web is healthy")
 
     person = {"DJANGO_SUPERUSER_PASSWORD": secrets.token_hex(12)}
     composed.run(
@@ -268,9 +270,9 @@ def test_the_services_start_in_order_become_healthy_and_poll(composed: Composed,
     )
 
     ready = f"http://127.0.0.1:{composed.web}/readyz"
-    wait_until(lambda: requests.get(ready, timeout=20).status_code == 200, 60, "the first poll is there")
+    wait_until(lambda: requests.get(ready, timeout=60).status_code == 200, "the first poll is there")
     for service in ("worker", "beat", "simulator"):
-        assert composed.healthy(service), f"{service} is not healthy\n{composed.words()}"
+        wait_until(partial(composed.healthy, service), f"{service} is healthy")
     for service in ("web", "worker", "beat"):
         assert composed.processes[service].poll() is None, composed.words()
 

@@ -108,7 +108,7 @@ class Try:
                     pass
                 if self.asking.is_alive():
                     self.web.signal(end)
-            wait_until(lambda: self.web.halted or not self.asking.is_alive(), f"{self} is reached", 60)
+            wait_until(lambda: self.web.halted or not self.asking.is_alive(), f"{self} is reached")
             # On a machine that is too slow just now it is refused on the way: what was read is too old. Whoever is
             # killed has closed its connections a moment before it is gone.
             if self.web.halted or self.web.answers_no_more():
@@ -167,7 +167,7 @@ def test_whatever_ends_or_stops_the_process_the_record_tells_no_lie(
     ended = {one.key for one in tried if one.halt.ends}
     assert caller.get(restarted, "actions/").status_code == 200
     under_way = Action.objects.filter(idempotency_key__in=ended, state__in=[State.REQUESTED, State.SENDING])
-    wait_until(lambda: caller.get(restarted, "actions/").ok and not under_way.exists(), "all have an end", 60)
+    wait_until(lambda: caller.get(restarted, "actions/").ok and not under_way.exists(), "all have an end")
     tell(f"settled {time.monotonic() - begun:.1f} s after the restart")
 
     closed = [one for one in tried if one.halt is Halt.CLOSED and close_it(one, alice)]
@@ -175,7 +175,7 @@ def test_whatever_ends_or_stops_the_process_the_record_tells_no_lie(
         list(threads.map(Try.wake, [one for one in tried if one.halt.wakes_late]))
     simulator.release()
     for one in tried:
-        one.asking.join(30)
+        one.asking.join(60)
         assert not one.asking.is_alive(), one
     posts = {one: len([post for post in simulator.posts if one.server in post.path]) for one in tried}
     taken = {one for one in tried if world.servers[one.server.lower()].task}
@@ -225,7 +225,7 @@ def test_whoever_sleeps_until_its_time_is_over_sends_nothing_however_near_it_was
             close(action, by=alice, verdict="untold", why=why, now=timezone.now(), glass=True, warned=True)
         one.web.signal(signal.SIGCONT)
     for one in tried:
-        one.asking.join(30)
+        one.asking.join(60)
         assert not one.asking.is_alive(), one
         state = Action.objects.get(idempotency_key=one.key).state
         assert state == (State.CLOSED if one.point == LAST else State.EXPIRED), one

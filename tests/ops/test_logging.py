@@ -63,7 +63,7 @@ def test_no_token_or_secret_is_logged_at_debug(cloud: str) -> None:
         env={**os.environ, "DRDASH_LOG_LEVEL": "DEBUG"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -37,7 +37,7 @@ def serving(proxies: list[str]) -> Iterator[int]:
     thread.start()
     yield listener.getsockname()[1]
     running.should_exit = True
-    thread.join(10)
+    thread.join(60)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def ask() -> Iterator[Ask]:
 
         def asked(proxies: list[str], *headers: bytes) -> str:
             port = served.enter_context(serving(proxies))
-            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
                 lines = [b"GET / HTTP/1.1", b"Host: localhost", b"Connection: close", *headers]
                 connection.sendall(b"\r\n".join([*lines, b"", b""]))
                 answer = b""

@@ -44,7 +44,7 @@ def copied(redis_url: str, polled: Poll, tmp_path: Path) -> Iterator[tuple[str, 
             copy.restore(key, 0, known.dump(key))
     yield url, process
     process.kill()
-    process.wait(10)
+    process.wait(60)
 
 
 class Duty:
@@ -106,7 +106,7 @@ def test_without_redis_and_worker_all_that_duty_needs_goes_on(
     for words, duty in (("with Redis", before), (f"after {number.name}", after)):
         tell(f"{words}: {len(duty.took)} requests, median {median(duty.took):.2f} s, longest {max(duty.took):.2f} s")
     assert [one for one in after.well if not one[1]] == []
-    assert max(after.took) < 5
+    assert max(after.took) < 5 + max(before.took)  # a machine that is slow is so with Redis too
     assert len(simulator.posts) == 2 * (1 + ROUNDS)
 
 

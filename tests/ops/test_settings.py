@@ -53,7 +53,7 @@ def run(*arguments: str, folder: Path, **environment: str) -> subprocess.Complet
         env={**clean(), "DRDASH_DATA_DIR": str(folder), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -34,7 +34,7 @@ def python(code: str, *, name: str = "program", grace: float = 10) -> Program:
     return Program(name=name, command=[sys.executable, "-c", code], grace=grace)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not come true in time"
@@ -42,7 +42,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -173,10 +173,10 @@ def test_nothing_outlives_a_killed_supervisor(number: signal.Signals, tmp_path: 
     assert all(alive(pid) for pid in pids)
 
     process.send_signal(number)
-    process.wait(10)
+    process.wait(60)
 
     try:
-        wait_until(lambda: not any(alive(pid) for pid in pids), seconds=5)
+        wait_until(lambda: not any(alive(pid) for pid in pids))
     finally:
         for pid in filter(alive, pids):  # a failed test leaves nothing behind either
             os.kill(pid, signal.SIGKILL)

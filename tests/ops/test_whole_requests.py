@@ -42,11 +42,11 @@ def server() -> Iterator[Taken]:
     thread.start()
     yield taken
     running.should_exit = True
-    thread.join(10)
+    thread.join(60)
 
 
 def send(port: int, request: bytes, *, then_leave: bool = False) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(request)
         if then_leave:
             connection.shutdown(socket.SHUT_WR)

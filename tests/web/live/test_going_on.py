@@ -16,7 +16,7 @@ from drdash.tenants.models import Membership
 from drdash.tenants.roles import Role
 from drdash.web.live import hub
 from tests.conftest import free_port
-from tests.web.live.conftest import Cast, Serve, Served, cookie, poll, signed_in
+from tests.web.live.conftest import SOON, Cast, Serve, Served, cookie, poll, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,7 +102,7 @@ def test_a_page_drawn_for_other_eyes_is_told_so(served: Served, cast: Cast, now:
     query = stream_of(signed_in(cast.alice))
     listener = served.follow(cookie(now(cast)), query)
     assert listener.next("resync", "server-row-one", "rights-changed", "beat").name == "rights-changed"
-    assert listener.ended.wait(3)
+    assert listener.ended.wait(SOON)
 
 
 def test_a_page_that_was_read_before_anything_was_announced_is_told_to_fetch(serve: Serve, cast: Cast) -> None:

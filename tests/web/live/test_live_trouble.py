@@ -15,7 +15,7 @@ from drdash.estate.store import store
 from drdash.serve import cut_off
 from drdash.tenants.roles import Role
 from tests.conftest import DATA_DIR, free_port, redis_binary
-from tests.web.live.conftest import Cast, Serve, cookie, poll
+from tests.web.live.conftest import SOON, Cast, Serve, cookie, poll
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,12 +67,12 @@ def test_every_stream_ends_when_the_server_stops_even_one_that_nobody_reads(serv
         store().announce(cast.acme.pk, ["server:one"])
         listener.next("server-row-one")
     loop = served.server.servers[0].get_loop()
-    asyncio.run_coroutine_threadsafe(served.hub.stop(), loop).result(5)
-    assert listener.ended.wait(2)
+    asyncio.run_coroutine_threadsafe(served.hub.stop(), loop).result(60)
+    assert listener.ended.wait(SOON)
     assert served.listen(cookie(cast.alice)).status == 503
     loop.call_soon_threadsafe(cut_off, served.server.server_state.connections)
     served.server.should_exit = True
-    served.thread.join(5)
+    served.thread.join(60)
     assert not served.thread.is_alive()
     asleep.close()
 
@@ -82,7 +82,7 @@ def own_redis(port: int) -> Iterator[subprocess.Popen[bytes]]:
     command = [redis_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(DATA_DIR)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -93,7 +93,7 @@ def own_redis(port: int) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_streams_outlive_redis_and_are_told_to_fetch_when_it_is_back(
