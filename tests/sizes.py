@@ -15,10 +15,13 @@ from hypothesis import HealthCheck, settings
 TORTURE = os.environ.get("DRDASH_TORTURE") == "1"
 HEARTBEAT = 15
 
-# Of Hypothesis: it writes no database of examples, and refuses no case for being slow on a busy machine.
+# Of Hypothesis, for every test: it writes no database of examples, refuses no case for being slow on a busy machine, and
+# tries the same ones each time, but under torture.
 sized = settings(
     database=None, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, derandomize=not TORTURE
 )
+settings.register_profile("drdash", sized)
+settings.load_profile("drdash")
 
 
 def cases(few: int, *, full: int) -> int:
