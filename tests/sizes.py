@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, settings
 TORTURE = os.environ.get("DRDASH_TORTURE") == "1"
 HEARTBEAT = 15
 
-# Of Hypothesis, for every test: it writes no database of examples, refuses no case for being slow on a busy machine, and
-# tries the same ones each time, but under torture.
+# Of Hypothesis, for every test: it writes no database of examples, refuses no case for being slow on a busy machine,
+# and tries the same ones each time, but under torture.
 sized = settings(
     database=None, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, derandomize=not TORTURE
 )
