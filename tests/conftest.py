@@ -1,5 +1,6 @@
 """The environment of every test: a data folder of its own, keys of its own, and a real Redis on a port of its own."""
 
+import gc
 import os
 import secrets
 import shutil
@@ -17,6 +18,7 @@ from django.utils import translation
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+gc.disable()  # until the tests are collected: as long as it is on, half of that time is spent on finding nothing
 pytest_plugins = [
     "tests.canaries",
     "tests.emptying",
@@ -98,6 +100,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Apporti
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins first (make test keeps the order): no process ends long after the others."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_collection_finish() -> None:
+    """What was read and collected stays to the end: no search for garbage looks at it again."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_unconfigure() -> None:
