@@ -10,11 +10,11 @@ PAGES = {
         *("servers", "server", "server_tell", "server_note", "server_history", "server_tasks", "screenshot"),
         *("recovery_points", "dialog", "approval-ask", "new-batch"),
     ),
-    "actions": ("actions", "action", "action_task", "close", "batches", "batch"),
+    "actions": ("actions", "action", "action_task", "close", "batches", "batch", "batch-do"),
     "approvals": ("approvals", "approval", "approval-do", "batch-approval"),
     "audit": ("audit",),
     "tenants": (
-        *("tenants", "tenant", "take-off", "acting", "connect", "connect-consent"),
+        *("tenants", "tenant", "tenant-token", "take-off", "acting", "connect", "connect-consent"),
         *("credential", "replace", "customers"),
     ),
 }

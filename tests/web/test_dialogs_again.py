@@ -61,6 +61,8 @@ def test_a_change_is_shown_as_what_was_and_what_is_with_a_fresh_dialog_at_once(
     assert "VPNGatewayUnreachable: was <b>not there</b>, is <b>warning</b>" in html
     assert f'href="/actions/{refused.pk}/"' in html
     assert 'name="backup_id" value="b-1"' in html
+    # What changed is above, and stays in sight: the focus is at Cancel, as when it was opened.
+    assert ("data-close autofocus" in html, html.count(" autofocus")) == (True, 1)
     assert dialog.send(acknowledge="VPNGatewayUnreachable")[0] == 200
     assert len(posts(simulator)) == 1
 

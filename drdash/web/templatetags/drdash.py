@@ -87,13 +87,13 @@ def bar(content: str, tone: str, icon_name: str = "", role: str | None = None) -
 
 @register.simple_tag(takes_context=True)
 def invalid(context: Context, field: str, of: str = "") -> SafeString | str:
-    """That a field is wrong, by the words of ``wrong_with``, if the page's ``wrong`` names it; the first has the focus.
-    ``of``: the fieldset of ``radios`` or ``boxes``.
+    """That a field is wrong, by the words of ``wrong_with``, if the page's ``wrong`` names it; the first has the focus,
+    but where ``drifts`` tell above what changed: that is read first. ``of``: the fieldset of ``radios`` or ``boxes``.
     """
     wrong = context.get("wrong") or {}
     if field not in wrong:
         return ""
-    focus = " autofocus" if field == next(iter(wrong)) else ""
+    focus = " autofocus" if field == next(iter(wrong)) and not context.get("drifts") else ""
     return format_html(f' {_INVALID[of]} aria-describedby="wrong-{{}}"{focus}', field)
 
 
