@@ -89,9 +89,9 @@ class PointForm(forms.Form):
         return given
 
 
-def name_of(batch: Batch) -> str:
-    """How DO calls what the batch does."""
-    return next(name for name, do in DO.items() if (do.kind, do.production) == (batch.kind, batch.production))
+def name_of(made: Batch | Plan) -> str:
+    """How DO calls what a batch or its plan does."""
+    return next(name for name, do in DO.items() if (do.kind, do.production) == (made.kind, made.production))
 
 
 def offered(frame: Frame) -> list[tuple[str, Do]]:
@@ -141,8 +141,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
     except Expired as problem:
         messages.error(request, said(str(problem)))
         return redirect("servers")
-    name = next(name for name, do in DO.items() if (do.kind, do.production) == (plan.kind, plan.production))
-    _asked(frame, name)
+    name = _asked(frame, name_of(plan))
     try:
         made = _make(request, plan)
     except NotDone as problem:
