@@ -65,7 +65,7 @@ class Command(up.Command):
                 environment={"DRDASH_SIMULATOR_SECRET": self.secret},
             )
         )
-        if not await startup.wait_for(lambda: startup.answers(self.cloud_port), 15):
+        if not await startup.wait_for(lambda: startup.answers(self.cloud_port), 60):
             raise startup.CannotStart(self.silent("The simulated cloud", "simulator"))
 
     async def prepare_data(self) -> None:
@@ -102,7 +102,7 @@ class Command(up.Command):
 
     async def announce(self) -> None:
         self.say("Waiting for the first data")
-        complete = await startup.wait_for(self.has_data, 30)
+        complete = await startup.wait_for(self.has_data, 60)
         self.say("")
         self.say(f"  The demo is ready at {self.address()} (after {time.monotonic() - self.begun:.0f} s)")
         self.say(f"  Sign in as {', '.join(PEOPLE[:-1])} or {PEOPLE[-1]}; the password is the name.")

@@ -107,7 +107,7 @@ class Command(BaseCommand):
         self.say("Starting Redis")
         supervisor.start(redis)
         os.environ["REDIS_URL"] = url  # for the worker and the web server; this process does not use it
-        if not await startup.wait_for(lambda: startup.answers(port), 15):
+        if not await startup.wait_for(lambda: startup.answers(port), 60):
             raise startup.CannotStart(self.silent("Redis", "redis"))
 
     async def prepare_cloud(self, supervisor: Supervisor) -> None:
