@@ -6,6 +6,7 @@ Images, networks, users and limits are not tried here. Hosts become loopback, po
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -97,7 +98,13 @@ class Composed:
         command = [self.move(one) for one in self.services[service]["command"]]
         with (self.folder / f"{service}.log").open("wb") as log:
             self.processes[service] = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment(service), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                command,
+                cwd=ROOT,
+                env=self.environment(service),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
         return self.processes[service]
 
@@ -240,7 +247,8 @@ def composed(tmp_path: Path, postgresql: PostgreSQL) -> Iterator[Composed]:
     services = Composed(tmp_path, postgresql)
     yield services
     for process in services.processes.values():
-        process.terminate()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)  # the Redis of its shell too
     for process in services.processes.values():
         process.wait(120)
 
