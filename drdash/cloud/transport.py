@@ -284,7 +284,7 @@ def _breakage(host: str, error: BaseException | None, attempt: _Attempt) -> str:
         return english(
             "The answer of %(host)s was not there after %(seconds)s s.",
             host=host,
-            seconds=f"{attempt.deadline.seconds:g}",
+            seconds=f"{attempt.deadline.seconds:.3g}",
         )
     if isinstance(error, _TooLarge):
         return english("The answer of %(host)s is larger than %(size)s KiB.", host=host, size=attempt.limit // 1024)

@@ -65,12 +65,13 @@ class Choice(msgspec.Struct, frozen=True):
 
 class Offer(msgspec.Struct, frozen=True):
     """What the cloud's list adds to a dialog: more ``choices``, what became known of those that were shown ``above``
-    without it, and in words what is missing.
+    without it, and in words what is missing. ``read``: there was a list.
     """
 
     choices: tuple[Choice, ...] = ()
     above: tuple[Choice, ...] = ()
     notes: tuple[str, ...] = ()
+    read: bool = False
 
 
 def above(server: Server, *chosen: str) -> tuple[Choice, ...]:
@@ -170,7 +171,7 @@ def sorted_out(read: Points, shown: tuple[Choice, ...], now: datetime, *, test: 
         notes.insert(0, phrase("The cloud lists no recovery point that can be used."))
     elif not choices:
         notes.insert(0, phrase("The cloud lists no other recovery point."))
-    return Offer(choices, tuple(news), tuple(notes))
+    return Offer(choices, tuple(news), tuple(notes), read=True)
 
 
 def _choice(value: str, point: Point, told: Told) -> Choice:
