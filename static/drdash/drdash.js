@@ -201,7 +201,7 @@ htmx.defineExtension("quick", {
 	isInlineSwap: (how) => how === "quick",
 	handleSwap(how, old, { firstElementChild: made }, { elts }) {
 		if (how !== "quick") return;
-		elts.push(made);
+		elts[0] = made;
 		old.replaceWith(made);
 		for (const { id } of all(":checked", old)) if ($(id)) $(id).checked = true;
 		return [made];
