@@ -31,6 +31,7 @@ _SAID = {
     Verdict.NOT_HAPPENED: english("%(who)s: the cloud did not do it. %(why)s"),
     Verdict.UNTOLD: english("%(who)s: it cannot be told. %(why)s"),
 }
+_BROKE = english("%(who)s, to close it at once: %(why)s")
 
 Clock = Callable[[], float]
 
@@ -123,9 +124,7 @@ def close(
         finished_at=now,
         verdict=verdict,
         error=said,
-        glass="\n".join(
-            filter(None, [action.glass, f"{by.get_username()}, to close it at once: {why}" if wait else ""])
-        ),
+        glass="\n".join(filter(None, [action.glass, english(_BROKE, who=by.get_username(), why=why) if wait else ""])),
         detail=broke + said,
     )
     if not closed:

@@ -35,7 +35,7 @@ class Around(msgspec.Struct, frozen=True):
     batch: tuple[str, str] = ("", "")
     over: tuple[tuple[str, str], ...] = ()
     under: tuple[str, str] = ("", "")
-    glass: str = ""
+    glass: tuple[str, ...] = ()
 
 
 class ActionCard(msgspec.Struct, frozen=True):
@@ -117,7 +117,7 @@ def around(action: Action) -> Around:
         else (phrase("Batch %(number)s", number=item.batch_id), reverse("batch", args=[item.batch_id])),
         over=tuple((_over(one, action, taken=taken), _url_of(one, action)) for one in action.superseded.all()),
         under=under,
-        glass=action.glass,
+        glass=tuple(map(stored, action.glass.splitlines())),
     )
 
 

@@ -75,7 +75,7 @@ def _glass(names: dict[int, str], now: datetime) -> Notice | None:
             url=action_url(action),
             text=phrase("asked for by %(who)s", who=action.user.get_username()),
             at=action.requested_at,
-            then=phrase("%(state)s. %(why)s", state=state_of(action).word, why=action.glass),
+            then=phrase("%(state)s. %(why)s", state=state_of(action).word, why=stored(action.glass)),
             tenant=names[action.tenant_id],
         )
         for action in broken.select_related("user")

@@ -33,9 +33,12 @@ class _Form(msgspec.Struct, frozen=True):
 
 
 def said(text: str) -> str:
-    """An own sentence, or several side by side, as the reader says it; any other text as it came."""
+    """An own sentence, or several side by side or in lines, as the reader says it; any other text as it came."""
     language = get_language() or "en"
-    return text if not text or language.startswith("en") else _said(text, trans_real.translation(language))
+    if not text or language.startswith("en"):
+        return text
+    catalog = trans_real.translation(language)
+    return "\n".join(_said(line, catalog) for line in text.split("\n"))
 
 
 class Stored(Phrase):

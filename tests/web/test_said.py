@@ -48,6 +48,9 @@ def test_what_was_stored_is_said_with_the_names_that_stand_in_it_as_they_are() -
         assert said("The cloud could not be asked: The cloud gave no access token in time.") == (
             "クラウドに問い合わせできませんでした：クラウドが時間内にアクセストークンを発行しませんでした。"
         )
+        assert said("Nobody answers.\nann, to close it at once: He is away.") == (
+            "Nobody answers.\nann（すぐにクローズするため）: He is away."
+        )
 
 
 @pytest.mark.parametrize("language", OTHERS)
