@@ -186,14 +186,13 @@ function restore() {
 	}
 }
 
-function settle({ target, detail }) {
+on("htmx:afterSwap htmx:oobAfterSwap", ({ target, detail }) => {
 	if (!detail.requestConfig && target.matches(".row")) target.classList.add("changed");
 	for (const id in opened) if ($(id)?.matches("details")) $(id).open = opened[id];
 	times(target);
 	drawn ||= requestAnimationFrame(mark);
 	restore();
-}
-on("htmx:afterSwap htmx:oobAfterSwap", settle);
+});
 on("htmx:beforeSwap htmx:sseBeforeMessage", hold);
 
 // For each id that comes, htmx would look through all.
@@ -201,7 +200,8 @@ htmx.defineExtension("quick", {
 	isInlineSwap: (how) => how === "quick",
 	handleSwap(how, old, { firstElementChild: made }, { elts }) {
 		if (how !== "quick") return;
-		elts[0] = made;
+		if (elts[0] === old) elts.shift();
+		elts.push(made);
 		old.replaceWith(made);
 		for (const { id } of all(":checked", old)) if ($(id)) $(id).checked = true;
 		return [made];

@@ -98,6 +98,13 @@ def test_production_wants_the_servers_name_typed(person: SignIn, house: House) -
     expect(confirm).to_be_in_viewport()
     expect(confirm).to_have_attribute("aria-invalid", "true")
     expect(confirm).to_have_accessible_description(re.compile("^Type the server's name"))
+
+    house.cloud("world", server=key, issues=[["QuotaReachedComputePoints", "WARNING"]])
+    confirm.fill(page.locator(f"[id='server-row-{key}'] th a").inner_text())
+    go.click()
+    expect(dialog.get_by_text("What changed since you looked")).to_be_in_viewport()
+    expect(dialog.get_by_role("link", name="Cancel")).to_be_focused()
+    house.cloud("world", server=key, issues=[])
     assert house.posts(key) == before
     assert admin.stayed()
 
