@@ -97,10 +97,12 @@ class Hub:
         threads, self._threads = self._threads, None
         for stream in list(self._fanout.streams):
             stream.end()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            # While it connects, Redis's client swallows a cancellation, and then reads on for ever.
+            _, going_on = await asyncio.wait(self._tasks, timeout=0.1)
+            self._tasks = list(going_on)
         if self._serving:
             await asyncio.wait(self._serving, timeout=2 * GRACE)
         if threads is not None:

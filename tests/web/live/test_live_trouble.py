@@ -14,6 +14,7 @@ from drdash.estate.replica import replica
 from drdash.estate.store import store
 from drdash.serve import cut_off
 from drdash.tenants.roles import Role
+from drdash.web.live import Hub
 from tests.conftest import DATA_DIR, free_port, redis_binary
 from tests.web.live.conftest import SOON, Cast, Serve, cookie, poll
 
@@ -94,6 +95,17 @@ def own_redis(port: int) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.kill()
         process.wait(60)
+
+
+def test_it_ends_whenever_it_is_told_to_also_while_it_connects_to_redis(redis_url: str) -> None:
+    async def at_many_moments() -> None:
+        for moment in range(60):
+            hub = Hub()
+            await hub.start()
+            await asyncio.sleep(moment / 20_000)
+            await asyncio.wait_for(hub.stop(), 30)
+
+    asyncio.run(at_many_moments())
 
 
 def test_streams_outlive_redis_and_are_told_to_fetch_when_it_is_back(
